@@ -1,0 +1,330 @@
+//! The one list of settings. Parsing, environment names, checks, the API and the tests of the example files all read
+//! it: a setting that isn't here doesn't exist, and one that is here works everywhere.
+
+use serde_json::{Value, json};
+
+use super::kind::Kind;
+use super::typed::{Codec, Level, LogFormat, Preset};
+
+/// One line of the list.
+#[derive(Debug)]
+pub struct Setting {
+    /// `section.name`, or a bare name.
+    pub key: &'static str,
+    /// Environment variables that set it; the first that isn't empty wins.
+    pub env: &'static [&'static str],
+    pub kind: Kind,
+    pub nullable: bool,
+    default: Literal,
+    /// One plain sentence.
+    pub doc: &'static str,
+    /// Whether `PUT /api/config` may change it while the program runs.
+    pub live: bool,
+    /// The name the API of the first version knew it under.
+    pub short: Option<&'static str>,
+    pub effect: Effect,
+}
+
+/// Whether the program acts on a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Used,
+    /// Read, checked and shown; the sentence says what becomes of it.
+    Accepted(&'static str),
+}
+
+/// A default, as it can stand in a table.
+#[derive(Clone, Copy, Debug)]
+enum Literal {
+    Null,
+    Flag(bool),
+    Whole(u32),
+    Number(f64),
+    Text(&'static str),
+    NoItems,
+    NoEntries,
+}
+
+impl Setting {
+    pub fn default(&self) -> Value {
+        match self.default {
+            Literal::Null => Value::Null,
+            Literal::Flag(flag) => json!(flag),
+            Literal::Whole(number) => json!(number),
+            Literal::Number(number) => json!(number),
+            Literal::Text(text) => json!(text),
+            Literal::NoItems => json!([]),
+            Literal::NoEntries => json!({}),
+        }
+    }
+
+    /// What may be written, in words.
+    pub fn allowed(&self) -> String {
+        let null = if self.nullable { ", or null" } else { "" };
+        format!("{}{null}", self.kind)
+    }
+
+    /// The value in the form its kind gives it, or `None` when it isn't allowed.
+    pub fn check(&self, value: &Value) -> Option<Value> {
+        if value.is_null() && self.nullable {
+            return Some(Value::Null);
+        }
+        self.kind.check(value)
+    }
+
+    /// The value that `text` from the environment or the command line stands for; not yet checked.
+    pub fn read(&self, text: &str) -> Value {
+        let text = text.trim();
+        if self.nullable && text.eq_ignore_ascii_case("null") { Value::Null } else { self.kind.read(text) }
+    }
+
+    const fn env(mut self, names: &'static [&'static str]) -> Self {
+        self.env = names;
+        self
+    }
+
+    const fn live(mut self) -> Self {
+        self.live = true;
+        self
+    }
+
+    const fn or_null(mut self) -> Self {
+        self.nullable = true;
+        self
+    }
+
+    const fn short(mut self, name: &'static str) -> Self {
+        self.short = Some(name);
+        self
+    }
+
+    const fn accepted(mut self, why: &'static str) -> Self {
+        self.effect = Effect::Accepted(why);
+        self
+    }
+}
+
+const fn setting(key: &'static str, kind: Kind, default: Literal, doc: &'static str) -> Setting {
+    let (env, nullable, live, short, effect) = (&[], false, false, None, Effect::Used);
+    Setting { key, env, kind, nullable, default, doc, live, short, effect }
+}
+
+/// The setting with this key.
+pub fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+/// Sections of parts that aren't built yet: taken without a look inside, with a note.
+pub const LATER_SECTIONS: &[&str] =
+    &["capture", "packs", "clips", "hooks", "compositor", "outputs", "store", "bus", "egress"];
+
+/// `production` makes JSON the default format of the log.
+pub(super) const NODE_ENV: &str = "NODE_ENV";
+
+const DAY: f64 = 86_400.0;
+const LEVEL: Kind = Kind::Word { words: Level::WORDS, also: &[("warning", "warn"), ("critical", "fatal")] };
+
+use Literal::{Flag, NoEntries, NoItems, Null, Number, Text, Whole};
+
+pub static SETTINGS: &[Setting] = &[
+    setting(
+        "streams.timeout_seconds",
+        Kind::Seconds { from: 0.1, to: 365.0 * DAY },
+        Whole(300),
+        "A push stream without frames for this long is ended: its recording is finished, its viewers are let go.",
+    )
+    .env(&["STREAM_TIMEOUT_SECONDS"])
+    .live()
+    .short("timeout_seconds"),
+    setting(
+        "streams.max_concurrent",
+        Kind::Whole { from: 1, to: 100_000 },
+        Whole(50),
+        "Push streams at the same time; one more is answered with 503.",
+    )
+    .env(&["MAX_CONCURRENT_STREAMS"])
+    .live()
+    .short("max_streams"),
+    setting(
+        "streams.max_buffer_frames",
+        Kind::Whole { from: 1, to: 10_000 },
+        Whole(30),
+        "Latest frames kept in memory for each stream, within 8 MB a stream and 256 MB in all.",
+    )
+    .live()
+    .short("max_buffer_frames"),
+    setting(
+        "recording.enabled",
+        Kind::Flag,
+        Flag(true),
+        "Whether push streams are recorded when nothing else is said about them.",
+    )
+    .live()
+    .short("recording_enabled"),
+    setting(
+        "recording.codec",
+        Kind::words(Codec::WORDS),
+        Text("h264"),
+        "How recordings are coded; mjpeg keeps the JPEGs as they came, without work for the processor.",
+    )
+    .live(),
+    setting(
+        "recording.fps",
+        Kind::Whole { from: 1, to: 1000 },
+        Whole(30),
+        "Written into each recording's JSON as target_fps.",
+    )
+    .accepted("is only written as target_fps: a recording has the frames that came, at the times they came"),
+    setting(
+        "recording.retention_days",
+        Kind::Whole { from: 0, to: 36_500 },
+        Whole(7),
+        "Days a recording is kept; 0 keeps it for ever.",
+    )
+    .env(&["RECORDING_RETENTION_DAYS"])
+    .live()
+    .short("retention_days"),
+    setting("recording.folder", Kind::Path, Text("recordings"), "Where recordings are written."),
+    setting(
+        "recording.max_total_gb",
+        Kind::Size { unit: "GB", from: 0.001, to: 1e6 },
+        Null,
+        "Most that all recordings together may take; the oldest are deleted first.",
+    )
+    .or_null()
+    .live(),
+    setting(
+        "recording.min_free_gb",
+        Kind::Size { unit: "GB", from: 0.0, to: 1e6 },
+        Number(1.0),
+        "Room left free on the disk; the oldest recordings are deleted first.",
+    )
+    .live(),
+    setting(
+        "recording.max_stream_gb",
+        Kind::Size { unit: "GB", from: 0.001, to: 1e6 },
+        Null,
+        "Most that the recordings of one stream may take; its own oldest are deleted first.",
+    )
+    .or_null()
+    .live(),
+    setting(
+        "recording.max_file_minutes",
+        Kind::Whole { from: 1, to: 1440 },
+        Whole(60),
+        "A recording goes on in a new file after this long, and at midnight UTC.",
+    )
+    .live(),
+    setting(
+        "recording.preset",
+        Kind::words(Preset::WORDS),
+        Text("ultrafast"),
+        "How much work x264 puts into a frame: slower presets make smaller files.",
+    ),
+    setting(
+        "recording.quality",
+        Kind::Whole { from: 0, to: 51 },
+        Whole(23),
+        "Constant rate factor of x264: lower is better and bigger.",
+    ),
+    setting(
+        "cleanup.interval_seconds",
+        Kind::Seconds { from: 0.1, to: DAY },
+        Whole(60),
+        "Time between two looks for inactive streams.",
+    ),
+    setting(
+        "cleanup.schedule_time",
+        Kind::Time,
+        Text("03:00"),
+        "Local time of the daily run that deletes old recordings.",
+    ),
+    setting("server.host", Kind::Address, Text("0.0.0.0"), "Address the listeners bind to; 0.0.0.0 is every one."),
+    setting("server.port", Kind::Port, Whole(5000), "Main port: API, console, push and view.").env(&["SERVER_PORT"]),
+    setting("server.api_port", Kind::Port, Whole(4200), "Second port with the same API.").env(&["PORT"]),
+    setting("server.ws_port", Kind::Port, Whole(4201), "Port that answers a WebSocket on any path.")
+        .env(&["WS_PORT"]),
+    setting("server.metrics_port", Kind::Port, Whole(4290), "Port that serves /metrics only.")
+        .env(&["METRICS_PORT"]),
+    setting("server.health_port", Kind::Port, Whole(4291), "Port that serves /health only.").env(&["HEALTH_PORT"]),
+    setting("server.debug", Kind::Flag, Flag(false), "Raises the log level to debug.")
+        .env(&["SERVER_DEBUG"])
+        .accepted("only raises the log level to debug: errors are never shown to clients in more detail"),
+    setting(
+        "server.cors_enabled",
+        Kind::Flag,
+        Flag(true),
+        "Whether any web page may read the API and publish; changing anything else needs server.cors_origins.",
+    ),
+    setting(
+        "server.cors_origins",
+        Kind::Origins,
+        NoItems,
+        "Web pages on other hosts that may change things, such as https://example.com:8443; * is every page.",
+    ),
+    setting(
+        "server.max_frame_size_mb",
+        Kind::Size { unit: "MB", from: 0.001, to: 1024.0 },
+        Whole(10),
+        "A larger frame is refused with 413.",
+    ),
+    setting(
+        "server.trusted_proxies",
+        Kind::Ranges,
+        NoItems,
+        "Addresses and ranges of proxies whose X-Forwarded-For is believed.",
+    ),
+    setting(
+        "limits.connections_per_ip",
+        Kind::Whole { from: 1, to: 1_000_000 },
+        Whole(2000),
+        "Connections one address may hold open.",
+    ),
+    setting(
+        "limits.requests_per_second_per_ip",
+        Kind::Whole { from: 0, to: 1_000_000 },
+        Whole(0),
+        "API requests one address may send in a second; 0 sets no limit, and frames never count.",
+    ),
+    setting(
+        "limits.websocket_message_mb",
+        Kind::Size { unit: "MB", from: 0.001, to: 1024.0 },
+        Whole(10),
+        "A larger WebSocket message closes the connection.",
+    ),
+    setting(
+        "limits.max_side",
+        Kind::Whole { from: 16, to: 65_535 },
+        Whole(8192),
+        "Most pixels along one side of a picture that is taken.",
+    ),
+    setting("logging.level", LEVEL, Text("info"), "The least serious line that is logged.").env(&["LOG_LEVEL"]),
+    setting(
+        "logging.format",
+        Kind::words(LogFormat::WORDS),
+        Text("text"),
+        "Form of a line; json is the default when NODE_ENV is production.",
+    ),
+    setting(
+        "logging.file",
+        Kind::Path,
+        Text("logs/server.log"),
+        "File the log goes to besides the terminal: a new one each day (UTC), kept for 7 days; null writes none.",
+    )
+    .or_null(),
+    setting(
+        "auth.token",
+        Kind::Secret,
+        Null,
+        "Token that every request must bear; null leaves the server open to all who reach it.",
+    )
+    .env(&["ONAIR_AUTH_TOKEN"])
+    .or_null(),
+    setting(
+        "auth.publish_keys",
+        Kind::Secrets,
+        NoEntries,
+        "Keys that let someone publish to one stream, by its name; * stands for all others.",
+    ),
+    setting("data_dir", Kind::Path, Text("data"), "Where everything is kept that isn't a recording or a log."),
+];

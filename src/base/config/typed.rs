@@ -1,0 +1,256 @@
+//! The settings as the rest of the program reads them: one struct per section, no text left to parse.
+//!
+//! Made by [`Config::build`] from values the table has already checked; changes are made by resolving again.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tracing::level_filters::LevelFilter;
+
+use super::net::{Cidr, Port};
+use super::values::Values;
+use crate::base::secret::Secret;
+
+/// Declares an enum whose variants are the words of the configuration.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($variant),+ }
+
+        impl $name {
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            fn from_word(word: &str) -> Self {
+                let found = Self::ALL.iter().find(|it| it.word() == word);
+                *found.expect("the table accepts these words only")
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+    };
+}
+
+words! {
+    /// How recordings are coded.
+    Codec { H264 = "h264", Mp4v = "mp4v", Mjpeg = "mjpeg" }
+}
+
+words! {
+    /// How much work x264 puts into a frame, from least to most.
+    Preset {
+        Ultrafast = "ultrafast", Superfast = "superfast", Veryfast = "veryfast", Faster = "faster", Fast = "fast",
+        Medium = "medium", Slow = "slow", Slower = "slower", Veryslow = "veryslow",
+    }
+}
+
+words! {
+    /// The least serious line that is logged.
+    Level { Fatal = "fatal", Error = "error", Warn = "warn", Info = "info", Debug = "debug", Trace = "trace" }
+}
+
+words! {
+    LogFormat { Text = "text", Json = "json" }
+}
+
+impl Level {
+    /// `fatal` has no level of its own in `tracing`: it is `ERROR`.
+    pub fn filter(self) -> LevelFilter {
+        match self {
+            Self::Fatal | Self::Error => LevelFilter::ERROR,
+            Self::Warn => LevelFilter::WARN,
+            Self::Info => LevelFilter::INFO,
+            Self::Debug => LevelFilter::DEBUG,
+            Self::Trace => LevelFilter::TRACE,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub streams: Streams,
+    pub recording: Recording,
+    pub cleanup: Cleanup,
+    pub server: Server,
+    pub limits: Limits,
+    pub logging: Logging,
+    pub auth: Auth,
+    /// Where the state lives, apart from recordings and logs.
+    pub data_dir: PathBuf,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Streams {
+    /// A push stream without frames for this long is ended.
+    pub timeout: Duration,
+    /// Push streams at the same time.
+    pub max_concurrent: usize,
+    pub max_buffer_frames: usize,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recording {
+    pub enabled: bool,
+    pub codec: Codec,
+    /// Only written into the recordings' JSON as `target_fps`.
+    pub fps: u32,
+    /// `None`: kept for ever.
+    pub retention: Option<Duration>,
+    /// The same in days, as the API shows it; 0 = for ever.
+    pub retention_days: u32,
+    pub folder: PathBuf,
+    /// All recordings together.
+    pub max_total_bytes: Option<u64>,
+    /// To be left free on the file system of `folder`.
+    pub min_free_bytes: u64,
+    /// The recordings of one stream together.
+    pub max_stream_bytes: Option<u64>,
+    /// A file longer than this is closed and the next one begun.
+    pub max_file: Duration,
+    pub preset: Preset,
+    /// x264's constant rate factor: 0 (lossless) to 51 (worst).
+    pub quality: u8,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cleanup {
+    /// Between two looks for inactive streams.
+    pub interval: Duration,
+    /// Local time of the daily retention run.
+    pub schedule_time: jiff::civil::Time,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    pub host: IpAddr,
+    pub port: Port,
+    pub api_port: Port,
+    pub ws_port: Port,
+    pub metrics_port: Port,
+    pub health_port: Port,
+    /// Raises the log level to debug, nothing else.
+    pub debug: bool,
+    pub cors_enabled: bool,
+    /// Lower-case `scheme://host[:port]` without the scheme's own port, or `*`.
+    pub cors_origins: Vec<String>,
+    pub max_frame_bytes: usize,
+    pub trusted_proxies: Vec<Cidr>,
+}
+
+impl Server {
+    /// Each listener's port by the key it is set with.
+    pub fn ports(&self) -> [(&'static str, Port); 5] {
+        [
+            ("server.port", self.port),
+            ("server.api_port", self.api_port),
+            ("server.ws_port", self.ws_port),
+            ("server.metrics_port", self.metrics_port),
+            ("server.health_port", self.health_port),
+        ]
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    pub connections_per_ip: usize,
+    /// `None`: not limited.
+    pub requests_per_second_per_ip: Option<u32>,
+    pub websocket_message_bytes: usize,
+    /// Pixels along the longer side of a picture.
+    pub max_side: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Logging {
+    pub level: Level,
+    pub format: LogFormat,
+    /// `None`: to the terminal only.
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Auth {
+    /// `None`: open to all.
+    pub token: Option<Secret>,
+    /// By stream name; `*` stands for every stream that isn't named.
+    pub publish_keys: BTreeMap<String, Secret>,
+}
+
+impl Config {
+    pub(super) fn build(values: &Values) -> Self {
+        Self {
+            streams: Streams {
+                timeout: values.seconds("streams.timeout_seconds"),
+                max_concurrent: values.whole("streams.max_concurrent"),
+                max_buffer_frames: values.whole("streams.max_buffer_frames"),
+            },
+            recording: Recording::build(values),
+            cleanup: Cleanup {
+                interval: values.seconds("cleanup.interval_seconds"),
+                schedule_time: values.parsed("cleanup.schedule_time"),
+            },
+            server: Server {
+                host: values.parsed("server.host"),
+                port: values.port("server.port"),
+                api_port: values.port("server.api_port"),
+                ws_port: values.port("server.ws_port"),
+                metrics_port: values.port("server.metrics_port"),
+                health_port: values.port("server.health_port"),
+                debug: values.flag("server.debug"),
+                cors_enabled: values.flag("server.cors_enabled"),
+                cors_origins: values.list("server.cors_origins"),
+                max_frame_bytes: values.megabytes("server.max_frame_size_mb"),
+                trusted_proxies: values.list("server.trusted_proxies"),
+            },
+            limits: Limits {
+                connections_per_ip: values.whole("limits.connections_per_ip"),
+                requests_per_second_per_ip: Some(values.whole("limits.requests_per_second_per_ip"))
+                    .filter(|&limit| limit > 0),
+                websocket_message_bytes: values.megabytes("limits.websocket_message_mb"),
+                max_side: values.whole("limits.max_side"),
+            },
+            logging: Logging {
+                level: Level::from_word(values.text("logging.level")),
+                format: LogFormat::from_word(values.text("logging.format")),
+                file: values.some_text("logging.file").map(PathBuf::from),
+            },
+            auth: Auth {
+                token: values.some_text("auth.token").map(Secret::new),
+                publish_keys: values.secrets("auth.publish_keys"),
+            },
+            data_dir: values.parsed("data_dir"),
+        }
+    }
+}
+
+impl Recording {
+    fn build(values: &Values) -> Self {
+        let retention_days: u32 = values.whole("recording.retention_days");
+        let days = |days: u32| Duration::from_hours(24 * u64::from(days));
+        Self {
+            enabled: values.flag("recording.enabled"),
+            codec: Codec::from_word(values.text("recording.codec")),
+            fps: values.whole("recording.fps"),
+            retention: (retention_days > 0).then(|| days(retention_days)),
+            retention_days,
+            folder: values.parsed("recording.folder"),
+            max_total_bytes: values.some_gigabytes("recording.max_total_gb"),
+            min_free_bytes: values.some_gigabytes("recording.min_free_gb").unwrap_or(0),
+            max_stream_bytes: values.some_gigabytes("recording.max_stream_gb"),
+            max_file: Duration::from_mins(values.whole("recording.max_file_minutes")),
+            preset: Preset::from_word(values.text("recording.preset")),
+            quality: values.whole("recording.quality"),
+        }
+    }
+}
