@@ -178,7 +178,7 @@ mod tests {
         let mut picture = I420::new(256, 2, Range::Full, Matrix::Bt601);
         for plane in picture.planes_mut() {
             for y in 0..plane.height {
-                plane.row_mut(y).iter_mut().zip(0..).for_each(|(sample, x)| *sample = x);
+                plane.row_mut(y).iter_mut().zip(0..=255).for_each(|(sample, x)| *sample = x);
             }
         }
         to_limited(&mut picture);

@@ -14,10 +14,12 @@ use crate::plane::{I420, Matrix, NEUTRAL, Plane, Range};
 /// Scratch memory above this is given back after the picture that needed it: one 1080p picture as RGB, rounded up.
 const KEPT_SCRATCH: usize = 8 << 20;
 
-/// Decodes JPEGs of one size after another, reusing its memory.
+/// Decodes one JPEG after another, reusing its memory.
+///
+/// The library's decompressor is made anew for each picture (2 µs): it keeps Huffman tables, and after a broken header its half-read
+/// state, so that one stranger's picture could spoil the next one's.
 #[derive(Debug)]
 pub struct Decoder {
-    library: Decompressor,
     /// The stream without the segments that do not bear on its pixels.
     bare: Vec<u8>,
     /// Planes or pixels as the library writes them.
@@ -30,10 +32,8 @@ impl Decoder {
     /// # Errors
     /// [`Error::Library`] when memory is out.
     pub fn new() -> Result<Self, Error> {
-        let mut library = Decompressor::new().map_err(|e| Error::Library(e.to_string()))?;
-        library.set_scan_limit(MAX_SCANS).map_err(|e| Error::Library(e.to_string()))?;
+        library()?;
         Ok(Self {
-            library,
             bare: Vec::new(),
             scratch: Vec::new(),
             sideways: I420::new(0, 0, Range::Full, Matrix::Bt601),
@@ -52,16 +52,17 @@ impl Decoder {
     pub fn decode(&mut self, bytes: &[u8], header: &Header, out: &mut I420) -> Result<(), Error> {
         let whole = bytes.get(..header.len).ok_or(Error::OtherHeader)?;
         strip(whole, header, &mut self.bare)?;
-        let coded = self.library.read_header(&self.bare).map_err(|e| Error::Undecodable(reason(e)))?;
+        let mut library = library()?;
+        let coded = library.read_header(&self.bare).map_err(|e| Error::Undecodable(reason(e)))?;
         if (coded.width, coded.height) != (usize::from(header.width), usize::from(header.height)) {
             return Err(Error::OtherHeader);
         }
         let result = if header.orientation == 1 {
-            self.pixels(&coded, header, out)
+            self.pixels(&mut library, &coded, header, out)
         } else {
             let mut sideways =
                 std::mem::replace(&mut self.sideways, I420::new(0, 0, Range::Full, Matrix::Bt601));
-            let result = self.pixels(&coded, header, &mut sideways);
+            let result = self.pixels(&mut library, &coded, header, &mut sideways);
             convert::upright(&sideways, header.orientation, out);
             self.sideways = sideways;
             result
@@ -74,30 +75,41 @@ impl Decoder {
     }
 
     /// Decodes `self.bare` as it lies.
-    fn pixels(&mut self, coded: &DecompressHeader, header: &Header, out: &mut I420) -> Result<(), Error> {
+    fn pixels(
+        &mut self,
+        library: &mut Decompressor,
+        coded: &DecompressHeader,
+        header: &Header,
+        out: &mut I420,
+    ) -> Result<(), Error> {
         (out.range, out.matrix) = (Range::Full, Matrix::Bt601);
         out.reshape(u32::from(header.width), u32::from(header.height));
         match (coded.colorspace, coded.subsamp) {
             (Colorspace::Gray, _)
             | (Colorspace::YCbCr, Subsamp::None | Subsamp::Sub2x1 | Subsamp::Sub2x2)
             | (Colorspace::YCbCr, Subsamp::Sub1x2 | Subsamp::Sub4x1 | Subsamp::Sub1x4) => {
-                self.planes(coded, out)
+                self.planes(library, coded, out)
             }
             (Colorspace::CMYK | Colorspace::YCCK, _) => {
-                self.interleaved(coded, PixelFormat::CMYK)?;
+                self.interleaved(library, coded, PixelFormat::CMYK)?;
                 multiply_black(&mut self.scratch, header.adobe_transform.is_some());
                 convert::rgb_to_i420(&self.scratch, 4, out);
                 Ok(())
             }
             _ => {
-                self.interleaved(coded, PixelFormat::RGB)?;
+                self.interleaved(library, coded, PixelFormat::RGB)?;
                 convert::rgb_to_i420(&self.scratch, 3, out);
                 Ok(())
             }
         }
     }
 
-    fn planes(&mut self, coded: &DecompressHeader, out: &mut I420) -> Result<(), Error> {
+    fn planes(
+        &mut self,
+        library: &mut Decompressor,
+        coded: &DecompressHeader,
+        out: &mut I420,
+    ) -> Result<(), Error> {
         let len = turbojpeg::yuv_pixels_len(coded.width, 1, coded.height, coded.subsamp)
             .map_err(|e| Error::Undecodable(reason(e)))?;
         self.scratch.resize(len, NEUTRAL);
@@ -108,7 +120,7 @@ impl Decoder {
             height: coded.height,
             subsamp: coded.subsamp,
         };
-        tolerate(self.library.decompress_to_yuv(&self.bare, image.as_deref_mut()))?;
+        tolerate(library.decompress_to_yuv(&self.bare, image.as_deref_mut()))?;
         let (luma_width, luma_height) = image.y_size();
         let (chroma_width, chroma_height) = image.uv_size();
         let (luma, chroma) = self.scratch.split_at(luma_width * luma_height);
@@ -131,7 +143,12 @@ impl Decoder {
     }
 
     /// Decodes to interleaved pixels of `format`, rows without padding, into `scratch`.
-    fn interleaved(&mut self, coded: &DecompressHeader, format: PixelFormat) -> Result<(), Error> {
+    fn interleaved(
+        &mut self,
+        library: &mut Decompressor,
+        coded: &DecompressHeader,
+        format: PixelFormat,
+    ) -> Result<(), Error> {
         let pitch = coded.width * format.size();
         self.scratch.resize(pitch * coded.height, 0);
         let image = Image {
@@ -141,8 +158,14 @@ impl Decoder {
             height: coded.height,
             format,
         };
-        tolerate(self.library.decompress(&self.bare, image))
+        tolerate(library.decompress(&self.bare, image))
     }
+}
+
+fn library() -> Result<Decompressor, Error> {
+    let mut library = Decompressor::new().map_err(|e| Error::Library(e.to_string()))?;
+    library.set_scan_limit(MAX_SCANS).map_err(|e| Error::Library(e.to_string()))?;
+    Ok(library)
 }
 
 /// A chroma plane as coded: no padding.

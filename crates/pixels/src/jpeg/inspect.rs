@@ -213,7 +213,7 @@ impl Found {
             if self.quantisation_tables & (1 << component.table) == 0 {
                 return Err(Refusal::Malformed("a quantisation table is missing"));
             }
-            component.coded |= !frame.progressive || first == 0;
+            component.coded |= !frame.progressive || (first == 0 && approximation >> 4 == 0);
             blocks += component.across * component.down;
         }
         // T.81 B.2.3 allows at most ten blocks in an interleaved unit, and decoders keep room for no more.
