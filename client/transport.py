@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import json
 import logging
-import select
 import socket
 import ssl
 import time
@@ -120,7 +120,8 @@ class PostTransport:
     def __init__(self, target: Target, token: Optional[str], verify: Union[bool, str]) -> None:
         self._target = target
         self._session = requests.Session()
-        self._session.verify = verify
+        # Given with each request: the variable REQUESTS_CA_BUNDLE would win over the session's setting.
+        self._verify = verify
         self._session.mount(f"{target.scheme}://", HTTPAdapter(pool_connections=1, pool_maxsize=1))
         if token is not None:
             # As an auth object, for requests lets an entry of ~/.netrc win over a plain header.
@@ -133,6 +134,7 @@ class PostTransport:
                 files={"frame": ("frame.jpg", jpeg, "image/jpeg")},
                 headers={"X-Timestamp": timestamp},
                 timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
+                verify=self._verify,
                 # Followed, a 301 would turn the POST into a GET.
                 allow_redirects=False,
             )
@@ -166,7 +168,7 @@ class StreamTransport:
     """One chunked `multipart/x-mixed-replace` POST that stays open; a part per frame.
 
     On `http.client`, because an answer that comes while we still send (401, 409, 503) has to be noticed: the socket is
-    looked at before each part.
+    read before each part.
     """
 
     survives_refusal = False
@@ -187,6 +189,7 @@ class StreamTransport:
             self._http = http.client.HTTPConnection(target.host, target.port, timeout=CONNECT_SECONDS)
         self._socket: Optional[socket.socket] = None
         self._opened_at = 0.0
+        self._heard = b""  # the beginning of an answer
 
     @property
     def confirmed(self) -> bool:
@@ -202,7 +205,7 @@ class StreamTransport:
         try:
             if self._socket is None:
                 self._open()
-            if self._answer_waiting():
+            if self._answered():
                 raise self._early_answer()
             self._write(part + jpeg + b"\r\n")
         except PublishError:
@@ -227,21 +230,32 @@ class StreamTransport:
     def _write(self, data: bytes) -> None:
         self._http.send(f"{len(data):x}\r\n".encode("ascii") + data + b"\r\n")
 
-    def _answer_waiting(self) -> bool:
-        # http.client closes the socket itself when it finds the other end gone.
-        if self._socket is None or self._socket.fileno() < 0:
+    def _answered(self) -> bool:
+        """Whether an answer has begun to arrive. Raises if the connection was closed instead."""
+        if self._socket is None:
             return False
-        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
-            return True
-        # poll, where there is one: select cannot watch a descriptor above 1023.
-        if hasattr(select, "poll"):
-            poll = select.poll()
-            poll.register(self._socket, select.POLLIN)
-            return bool(poll.poll(0))
-        return bool(select.select([self._socket], [], [], 0)[0])
+        if not self._heard:
+            # Reading, and not only looking whether something is there: with TLS that may be a session ticket.
+            self._socket.settimeout(0)
+            try:
+                self._heard = self._socket.recv(4096)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return False
+            finally:
+                self._socket.settimeout(ANSWER_SECONDS)
+            if not self._heard:
+                raise ConnectionError("the connection was closed")
+        return True
+
+    def _answer(self) -> http.client.HTTPResponse:
+        """The whole answer, what was read of it already included."""
+        assert self._socket is not None
+        answer = http.client.HTTPResponse(_Rest(self._heard, self._socket), method="POST")  # type: ignore[arg-type]
+        answer.begin()
+        return answer
 
     def _early_answer(self) -> PublishError:
-        answer = self._http.getresponse()
+        answer = self._answer()
         if 200 <= answer.status < 300:
             return ServerUnreachable(f"{self._target.origin} ended the stream")
         return _refusal(self._target, answer.status, answer.headers, answer.read(64 * 1024))
@@ -249,7 +263,7 @@ class StreamTransport:
     def _reason_of(self, error: Exception) -> PublishError:
         """A server that refuses may answer and close before we look; the answer says more than the broken pipe."""
         with contextlib.suppress(OSError, http.client.HTTPException):
-            if self._answer_waiting():
+            if self._answered():
                 return self._early_answer()
         if isinstance(error, ssl.SSLError):
             return ServerUnreachable(f"TLS with {self._target.origin} failed: {error}")
@@ -276,15 +290,36 @@ class StreamTransport:
     def _finish(self) -> bool:
         assert self._socket is not None
         self._socket.settimeout(FAREWELL_SECONDS)
-        if not self._answer_waiting():
+        if not self._answered():
             self._write(f"--{BOUNDARY}--\r\n".encode("ascii"))
             self._http.send(b"0\r\n\r\n")
-        answer = self._http.getresponse()
+        answer = self._answer()
         if 200 <= answer.status < 300:
             return True
         error = _refusal(self._target, answer.status, answer.headers, answer.read(64 * 1024))
         log.warning("%s: at the end of the stream: %s", self._target.stream, error)
         return False
+
+
+class _Rest(io.RawIOBase):
+    """Stands in for a socket of which some bytes were read already; `HTTPResponse` asks it for `makefile` only."""
+
+    def __init__(self, head: bytes, rest: socket.socket) -> None:
+        self._head = head
+        self._rest = rest
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._head:
+            return self._rest.recv_into(buffer)
+        size = min(len(buffer), len(self._head))
+        buffer[:size], self._head = self._head[:size], self._head[size:]
+        return size
 
 
 def _refusal(target: Target, status: int, headers: Any, body: bytes) -> PublishError:

@@ -1,19 +1,23 @@
 #!/usr/bin/env python3
 """The MJPEG server that onair replaces, built anew from its description, as the peer to measure against.
 
-Not a copy: that program's source is not here. Each choice follows from a line of its README, or is the usual way of such
-servers where it says nothing; where there was a doubt, the quicker way was taken.
+Not a copy: that program's source is not here. Each choice follows from a line of its README, or is the usual way of
+such servers where it says nothing; where there was a doubt, the quicker way was taken.
 
-- "app.py: Flask application", started with "python run_server.py": Flask's own server, `app.run(threaded=True)`, which is
-  a thread per connection. The README's Dockerfile and systemd unit start it the same way; it names no other server.
-- "stream_manager.py: Stream management": one StreamManager, one lock, and the latest frame per stream for all viewers.
-- "max_buffer_frames: 30 (frame buffer size per stream)": a ring of the last 30 frames. It holds references, not copies.
-- "POST /publish/<name>, multipart/form-data, field frame", "auto-create streams on first publish", "max_concurrent: 50",
-  "max_frame_size_mb: 10", names "validated to alphanumeric + underscore/dash only": checked as told.
+- "app.py: Flask application", started with "python run_server.py": Flask's own server, `app.run(threaded=True)`,
+  which is a thread per connection. The README's Dockerfile and systemd unit start it the same way; it names no other
+  server.
+- "stream_manager.py: Stream management": one StreamManager, one lock, and the latest frame per stream for all
+  viewers.
+- "max_buffer_frames: 30 (frame buffer size per stream)": a ring of the last 30 frames. It holds references, not
+  copies.
+- "POST /publish/<name>, multipart/form-data, field frame", "auto-create streams on first publish", "max_concurrent:
+  50", "max_frame_size_mb: 10", names "validated to alphanumeric + underscore/dash only": checked as told.
 - "no transcoding": the JPEG is neither decoded nor looked into.
-- "GET /stream/<name>, multipart/x-mixed-replace; boundary=frame": a generator per viewer that yields `--frame` parts. The
-  README does not say how it learns of a new frame. The usual way is taken: look 30 times a second (30 fps is the rate it
-  speaks of throughout) and send when the frame's number has changed. So a 30 fps source is seen at a little under 30 fps.
+- "GET /stream/<name>, multipart/x-mixed-replace; boundary=frame": a generator per viewer that yields `--frame` parts.
+  The README does not say how it learns of a new frame. The usual way is taken: look 30 times a second (30 fps is the
+  rate it speaks of throughout) and send when the frame's number has changed. So a 30 fps source is seen at a little
+  under 30 fps.
 - "viewer_count", "total_frames", "inactive_seconds": counted, and shown as its API does.
 - "recordings/*.mp4": left out, in the peer's favour; `opencv_record.py` measures that by itself.
 - The development server's request log is off unless `--request-log`, also in the peer's favour.

@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import sys
 import threading
 from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
@@ -32,7 +34,7 @@ class Answer(NamedTuple):
 class Server:
     """Listens from construction until `close`; `answer` is asked before each frame is recorded."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, certificate: Optional[Path] = None) -> None:
         self.frames: List[Frame] = []
         self.headers: List[Dict[str, str]] = []
         self.requests = 0
@@ -43,12 +45,18 @@ class Server:
         self.changed = threading.Condition()
         self._sockets: List[socket.socket] = []
         self._http = Listener(("127.0.0.1", port), handler_for(self))
+        self.scheme = "http"
+        if certificate is not None:
+            self.scheme = "https"
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
         self.port: int = self._http.server_address[1]
         threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def wait(self, condition: Callable[[Server], bool], timeout: float = 10.0) -> None:
         with self.changed:

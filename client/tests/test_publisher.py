@@ -149,6 +149,49 @@ def test_a_path_in_the_server_url_is_kept(server: Server, publish: Any) -> None:
     assert publish(server_url=f"{server.url}/video/")._target.path == "/video/publish/cam"
 
 
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key and self-signed certificate for 127.0.0.1 in one file; made by the openssl command."""
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    what = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test"
+    command = ["openssl", *what.split(), "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(path)]
+    made = subprocess.run(command, check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + made.stdout)
+    return path
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_tls_with_a_private_certificate(
+    publish: Any, mode: str, certificate: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # TLS 1.3 sends session tickets after the handshake, which must not be taken for an answer; and what the caller says
+    # of certificates counts for more than the environment.
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    server = Server(certificate=certificate)
+    try:
+        publisher = publish(server_url=server.url, mode=mode, verify=str(certificate))
+        for number in range(5):
+            publisher.publish_frame(jpeg(number))
+        server.wait(lambda s: len(s.frames) == 5)
+        publisher.stop(drain=True)
+        stats = publisher.get_stats()
+        assert (stats["sent"], stats["errors"], server.requests) == (5, 0, 5 if mode == "post" else 1)
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_certificate_that_is_not_trusted_is_told(publish: Any, mode: str, certificate: Path) -> None:
+    server = Server(certificate=certificate)
+    try:
+        publisher = publish(server_url=server.url, mode=mode)
+        publisher.publish_frame(jpeg(0))
+        wait(publisher, lambda s: s["errors"] >= 1)
+        assert "CERTIFICATE_VERIFY_FAILED" in str(publisher.last_exception)
+    finally:
+        server.close()
+
+
 # The queue
 
 
