@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::mistakes::{Origin, closest, expected};
 use super::resolved::{Given, Layers, Resolved, finish};
-use super::table::{self, SETTINGS, Setting};
+use super::setting::Setting;
+use super::table::{self, SETTINGS};
 use crate::base::error::Field;
 
 /// Names of the first version's API whose settings belong to a part that isn't built yet.

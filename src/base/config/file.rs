@@ -8,10 +8,11 @@ use std::path::Path;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
-use serde_saphyr::Spanned;
+use serde_saphyr::{NonFiniteFloatPolicy, Spanned};
 
 use super::mistakes::{Mistake, Origin, closest};
-use super::table::{self, LATER_SECTIONS, SETTINGS, Setting};
+use super::setting::Setting;
+use super::table::{self, LATER_SECTIONS, SETTINGS};
 
 /// A larger file is not a configuration.
 const LARGEST: u64 = 1 << 20;
@@ -70,25 +71,38 @@ fn tree(bytes: &[u8]) -> Result<Node, (u64, String)> {
         (lines as u64 + 1, "not UTF-8 text".to_owned())
     })?;
     // A snippet of the file in the message might show a secret.
-    let options = serde_saphyr::options! { with_snippet: false };
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        non_finite_float_policy: NonFiniteFloatPolicy::AsString,
+    };
+    let tree = serde_saphyr::from_str_with_options(text, options);
     let tree: Option<Node> =
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| problem(&error))?;
+        tree.map_err(|error| indented_by_tab(text).unwrap_or_else(|| problem(&error)))?;
     Ok(tree.unwrap_or(Node::Leaf(Value::Null)))
+}
+
+/// The parser's words for a tab name the line before it, or the wrong thing.
+fn indented_by_tab(text: &str) -> Option<(u64, String)> {
+    let indented = |line: &str| line.trim_start_matches(' ').starts_with('\t') && !line.trim().is_empty();
+    let before = text.lines().take_while(|line| !indented(line)).count();
+    let found = before < text.lines().count();
+    found.then(|| (before as u64 + 1, "indented by a tab, must be spaces".to_owned()))
 }
 
 /// The line and the parser's sentence, which says the line again in words of its own: that part is cut off.
 fn problem(error: &serde_saphyr::Error) -> (u64, String) {
     let line = error.location().map_or(0, |location| location.line());
-    let error = error.without_snippet();
-    let sentence = match error {
+    let sentence = match error.without_snippet() {
         serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => format!("{key} is there twice"),
         serde_saphyr::Error::DuplicateMappingKey { key: None, .. } => "a key is there twice".to_owned(),
-        serde_saphyr::Error::MultipleDocuments { .. } => {
-            "a second document begins: one file holds one".to_owned()
+        serde_saphyr::Error::NullIntoString { .. } => "a key is empty".to_owned(),
+        serde_saphyr::Error::MultipleDocuments { .. } => "a second document begins, must be one".to_owned(),
+        other => {
+            let sentence = other.to_string();
+            format!("not valid YAML: {}", sentence.split(" at line ").next().unwrap_or_default())
         }
-        other => other.to_string(),
     };
-    (line, format!("not valid YAML: {sentence}"))
+    (line, sentence)
 }
 
 /// One value of the file. Keys keep their line, because a section has no other place to point at.
@@ -138,7 +152,7 @@ impl Reader<'_> {
             node if node.is_null() => {}
             node => {
                 let problem =
-                    format!("the file is {}, must be sections such as streams: and server:", node.what());
+                    format!("the file is {}, must be sections such as streams and server", node.what());
                 self.mistake(1, problem);
             }
         }

@@ -113,10 +113,10 @@ impl fmt::Display for Kind {
             Self::Time => f.write_str("a time of day as \"HH:MM\""),
             Self::Origins => f.write_str("a list of origins such as https://example.com:8443, or *"),
             Self::Ranges => f.write_str("a list of IP addresses and ranges such as 10.0.0.0/8"),
-            Self::Secret => f.write_str("visible ASCII characters without spaces, in quotes if they are all digits"),
-            Self::Secrets => f.write_str(
-                "stream names or \"*\", each with a key of visible ASCII characters, in quotes if they are all digits",
-            ),
+            Self::Secret => f.write_str("ASCII text without spaces, quoted if it looks like a number"),
+            Self::Secrets => {
+                f.write_str("stream names or \"*\", each with ASCII text without spaces, quoted if it looks like a number")
+            }
         }
     }
 }
@@ -166,9 +166,13 @@ fn time(text: &str) -> Option<String> {
     Some(format!("{:02}:{:02}", time.hour(), time.minute()))
 }
 
+/// A list of texts; one text alone is a list of one.
 fn items(value: &Value, item: impl Fn(&str) -> Option<String>) -> Option<Value> {
-    let items = value.as_array()?.iter();
-    let items: Option<Vec<_>> = items.map(|value| item(value.as_str()?)).collect();
+    let items = match value {
+        Value::Array(items) => items.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let items: Option<Vec<_>> = items.iter().map(|value| item(value.as_str()?)).collect();
     items.map(|items| json!(items))
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::table::Setting;
+use super::setting::Setting;
 
 /// Where a value comes from; later ones win.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,7 +84,7 @@ impl std::error::Error for Mistakes {}
 /// What `setting` takes, with a hint when only the quotes around `value` are wrong.
 pub(super) fn expected(setting: &Setting, value: &Value) -> String {
     let unquoted = value.as_str().map(|text| setting.read(text));
-    let quotes = unquoted.is_some_and(|unquoted| unquoted != *value && setting.check(&unquoted).is_some());
+    let quotes = unquoted.is_some_and(|unquoted| !unquoted.is_array() && setting.check(&unquoted).is_some());
     format!("{}{}", setting.allowed(), if quotes { ", without quotes" } else { "" })
 }
 

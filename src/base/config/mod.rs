@@ -17,6 +17,7 @@ mod kind;
 mod mistakes;
 mod net;
 mod resolved;
+mod setting;
 mod table;
 mod typed;
 mod values;
@@ -31,7 +32,8 @@ pub use kind::Kind;
 pub use mistakes::{Mistake, Mistakes, Origin};
 pub use net::{Cidr, NotACidr, Port, origin};
 pub use resolved::{Resolved, SettingView};
-pub use table::{Effect, LATER_SECTIONS, SETTINGS, Setting, find};
+pub use setting::{Effect, Setting};
+pub use table::{LATER_SECTIONS, SETTINGS, find};
 pub use typed::{
     Auth, Cleanup, Codec, Config, Level, Limits, LogFormat, Logging, Preset, Recording, Server, Streams,
 };

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::mistakes::{Mistake, Mistakes, Origin};
 use super::net::Port;
-use super::table::{Effect, SETTINGS, Setting};
+use super::setting::{Effect, Setting};
+use super::table::SETTINGS;
 use super::typed::Config;
 use super::values::Values;
 

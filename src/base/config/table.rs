@@ -1,113 +1,10 @@
 //! The one list of settings. Parsing, environment names, checks, the API and the tests of the example files all read
 //! it: a setting that isn't here doesn't exist, and one that is here works everywhere.
 
-use serde_json::{Value, json};
-
 use super::kind::Kind;
+use super::setting::Literal::{Flag, NoEntries, NoItems, Null, Number, Text, Whole};
+use super::setting::{Setting, setting};
 use super::typed::{Codec, Level, LogFormat, Preset};
-
-/// One line of the list.
-#[derive(Debug)]
-pub struct Setting {
-    /// `section.name`, or a bare name.
-    pub key: &'static str,
-    /// Environment variables that set it; the first that isn't empty wins.
-    pub env: &'static [&'static str],
-    pub kind: Kind,
-    pub nullable: bool,
-    default: Literal,
-    /// One plain sentence.
-    pub doc: &'static str,
-    /// Whether `PUT /api/config` may change it while the program runs.
-    pub live: bool,
-    /// The name the API of the first version knew it under.
-    pub short: Option<&'static str>,
-    pub effect: Effect,
-}
-
-/// Whether the program acts on a setting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    Used,
-    /// Read, checked and shown; the sentence says what becomes of it.
-    Accepted(&'static str),
-}
-
-/// A default, as it can stand in a table.
-#[derive(Clone, Copy, Debug)]
-enum Literal {
-    Null,
-    Flag(bool),
-    Whole(u32),
-    Number(f64),
-    Text(&'static str),
-    NoItems,
-    NoEntries,
-}
-
-impl Setting {
-    pub fn default(&self) -> Value {
-        match self.default {
-            Literal::Null => Value::Null,
-            Literal::Flag(flag) => json!(flag),
-            Literal::Whole(number) => json!(number),
-            Literal::Number(number) => json!(number),
-            Literal::Text(text) => json!(text),
-            Literal::NoItems => json!([]),
-            Literal::NoEntries => json!({}),
-        }
-    }
-
-    /// What may be written, in words.
-    pub fn allowed(&self) -> String {
-        let null = if self.nullable { ", or null" } else { "" };
-        format!("{}{null}", self.kind)
-    }
-
-    /// The value in the form its kind gives it, or `None` when it isn't allowed.
-    pub fn check(&self, value: &Value) -> Option<Value> {
-        if value.is_null() && self.nullable {
-            return Some(Value::Null);
-        }
-        self.kind.check(value)
-    }
-
-    /// The value that `text` from the environment or the command line stands for; not yet checked.
-    pub fn read(&self, text: &str) -> Value {
-        let text = text.trim();
-        if self.nullable && text.eq_ignore_ascii_case("null") { Value::Null } else { self.kind.read(text) }
-    }
-
-    const fn env(mut self, names: &'static [&'static str]) -> Self {
-        self.env = names;
-        self
-    }
-
-    const fn live(mut self) -> Self {
-        self.live = true;
-        self
-    }
-
-    const fn or_null(mut self) -> Self {
-        self.nullable = true;
-        self
-    }
-
-    const fn short(mut self, name: &'static str) -> Self {
-        self.short = Some(name);
-        self
-    }
-
-    const fn accepted(mut self, why: &'static str) -> Self {
-        self.effect = Effect::Accepted(why);
-        self
-    }
-}
-
-const fn setting(key: &'static str, kind: Kind, default: Literal, doc: &'static str) -> Setting {
-    let (env, nullable, live, short, effect) = (&[], false, false, None, Effect::Used);
-    Setting { key, env, kind, nullable, default, doc, live, short, effect }
-}
 
 /// The setting with this key.
 pub fn find(key: &str) -> Option<&'static Setting> {
@@ -123,8 +20,6 @@ pub(super) const NODE_ENV: &str = "NODE_ENV";
 
 const DAY: f64 = 86_400.0;
 const LEVEL: Kind = Kind::Word { words: Level::WORDS, also: &[("warning", "warn"), ("critical", "fatal")] };
-
-use Literal::{Flag, NoEntries, NoItems, Null, Number, Text, Whole};
 
 pub static SETTINGS: &[Setting] = &[
     setting(
