@@ -182,7 +182,7 @@ class StatusLine:
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._live = out.isatty()
-        self._next = 0.0
+        self._next = time.monotonic() + STATUS_SECONDS[0]
         self._on_screen = False
 
     def show(self, stats: Stats) -> None:
@@ -218,7 +218,7 @@ class StatusLine:
             self._out.write(text + "\n")
         else:
             try:
-                columns = os.get_terminal_size(self._out.fileno()).columns
+                columns = os.get_terminal_size(self._out.fileno()).columns or 80
             except OSError:
                 columns = 80
             self._out.write("\r\x1b[K" + text[: max(20, columns - 1)])
