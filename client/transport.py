@@ -14,7 +14,7 @@ import socket
 import ssl
 import time
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple, Optional, Protocol, Union
+from typing import Any, Dict, NamedTuple, Optional, Protocol, Union
 from urllib.parse import urlsplit
 
 import requests
@@ -294,9 +294,14 @@ class StreamTransport:
             self._write(f"--{BOUNDARY}--\r\n".encode("ascii"))
             self._http.send(b"0\r\n\r\n")
         answer = self._answer()
+        body = answer.read(64 * 1024)
         if 200 <= answer.status < 300:
+            # Frame by frame nothing is said in this mode; the sum comes at the end.
+            refused = _json(body).get("refused")
+            if refused:
+                log.warning("%s: the server refused %s of the frames of this stream", self._target.stream, refused)
             return True
-        error = _refusal(self._target, answer.status, answer.headers, answer.read(64 * 1024))
+        error = _refusal(self._target, answer.status, answer.headers, body)
         log.warning("%s: at the end of the stream: %s", self._target.stream, error)
         return False
 
@@ -342,13 +347,18 @@ def _refusal(target: Target, status: int, headers: Any, body: bytes) -> PublishE
 
 def _detail(status: int, body: bytes) -> str:
     """Status and the `detail` of an RFC 9457 body, if it is one."""
-    words = http.client.responses.get(status, "")
+    problem = _json(body)
+    words = problem.get("detail") or problem.get("title") or http.client.responses.get(status, "")
+    return f"{status} {str(words)[:300]}".strip()
+
+
+def _json(body: bytes) -> Dict[str, Any]:
+    """The JSON object in `body`; an empty one if it is anything else."""
     try:
-        problem = json.loads(body)
-        words = str(problem.get("detail") or problem.get("title") or words)
-    except (ValueError, AttributeError):
-        pass
-    return f"{status} {words[:300]}".strip()
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _retry_after(value: Optional[str]) -> float:

@@ -29,6 +29,7 @@ class Answer(NamedTuple):
     status: int = 200
     headers: Mapping[str, str] = MappingProxyType({})
     detail: str = ""
+    refused: int = 0  # told at the end of a stream
 
 
 class Server:
@@ -154,7 +155,9 @@ def handler_for(server: Server) -> type:
 
         def reply(self, answer: Answer) -> None:
             problem = {"type": "about:blank", "title": "t", "status": answer.status, "detail": answer.detail}
-            body = json.dumps({"status": "success"} if answer.status == 200 else problem).encode()
+            body = json.dumps(
+                {"status": "success", "refused": answer.refused} if answer.status == 200 else problem
+            ).encode()
             self.send_response(answer.status)
             self.send_header("Content-Length", str(len(body)))
             for name, value in answer.headers.items():

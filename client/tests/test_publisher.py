@@ -96,6 +96,16 @@ def test_stream_mode_is_one_request_with_framed_parts_and_a_proper_end(server: S
     assert server.headers[0]["Content-Type"] == "multipart/x-mixed-replace; boundary=frame"
 
 
+def test_frames_refused_within_a_stream_are_told_at_its_end(
+    server: Server, publish: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.answer = lambda _request: Answer(refused=2)
+    publisher = publish(mode="stream")
+    publisher.publish_frame(jpeg(0))
+    publisher.stop(drain=True)
+    assert "refused 2 of the frames" in caplog.text
+
+
 def test_a_raw_frame_is_encoded_and_copied(server: Server, publish: Any) -> None:
     cv2 = pytest.importorskip("cv2")
     numpy = pytest.importorskip("numpy")
