@@ -82,6 +82,13 @@ impl Resolved {
     }
 }
 
+/// Every setting at its default, whatever files and variables say.
+impl Default for Resolved {
+    fn default() -> Self {
+        finish(Layers::new(), Vec::new(), Vec::new()).expect("a test resolves the defaults")
+    }
+}
+
 /// Secrets stay out of it.
 impl std::fmt::Debug for Resolved {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -2,7 +2,7 @@
 //! it: a setting that isn't here doesn't exist, and one that is here works everywhere.
 
 use super::kind::Kind;
-use super::setting::Literal::{Flag, NoEntries, NoItems, Null, Number, Text, Whole};
+use super::setting::Literal::{Flag, NoEntries, NoItems, Null, Text, Whole};
 use super::setting::{Setting, setting};
 use super::typed::{Codec, Level, LogFormat, Preset};
 
@@ -91,7 +91,7 @@ pub static SETTINGS: &[Setting] = &[
     setting(
         "recording.min_free_gb",
         Kind::Size { unit: "GB", from: 0.0, to: 1e6 },
-        Number(1.0),
+        Whole(1),
         "Room left free on the disk; the oldest recordings are deleted first.",
     )
     .live(),
@@ -219,7 +219,7 @@ pub static SETTINGS: &[Setting] = &[
         "auth.publish_keys",
         Kind::Secrets,
         NoEntries,
-        "Keys that let someone publish to one stream, by its name; * stands for all others.",
+        "Keys to publish with, by stream, such as {camera1: \"a long key\"}; \"*\" stands for all others.",
     ),
     setting("data_dir", Kind::Path, Text("data"), "Where everything is kept that isn't a recording or a log."),
 ];
