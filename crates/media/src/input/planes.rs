@@ -1,0 +1,96 @@
+//! From whatever FFmpeg decoded to upright 8-bit 4:2:0 planes that know their range and matrix.
+
+use ffmpeg_next::format::Pixel;
+use ffmpeg_next::software::scaling;
+use ffmpeg_next::util::color;
+use ffmpeg_next::{Error, frame};
+use pixels::{I420, Matrix, Plane, Range, convert};
+
+pub(super) struct Converter {
+    scaler: Scaler,
+    /// EXIF's numbering: 1 upright, 3 upside down, 6 to be turned clockwise, 8 anticlockwise.
+    orientation: u8,
+}
+
+/// FFmpeg's converter for the pictures seen last, made anew when they change.
+struct Scaler(Option<scaling::Context>);
+
+#[expect(unsafe_code, reason = "the binding leaves Send to us")]
+// SAFETY: a scaler is a heap object without ties to a thread; `Converter` owns it alone and uses it through `&mut`.
+unsafe impl Send for Scaler {}
+
+impl Converter {
+    pub(super) fn new(orientation: u8) -> Self {
+        Self { scaler: Scaler(None), orientation }
+    }
+
+    pub(super) fn convert(&mut self, decoded: &frame::Video) -> Result<I420, Error> {
+        let planar = matches!(decoded.format(), Pixel::YUV420P | Pixel::YUVJ420P);
+        let picture = if planar { copied(decoded) } else { self.scaled(decoded)? };
+        if self.orientation == 1 {
+            return Ok(picture);
+        }
+        let mut turned = I420::new(2, 2, picture.range, picture.matrix);
+        convert::upright(&picture, self.orientation, &mut turned);
+        Ok(turned)
+    }
+
+    fn scaled(&mut self, decoded: &frame::Video) -> Result<I420, Error> {
+        let (width, height, format) = (decoded.width(), decoded.height(), decoded.format());
+        let same = |scaler: &scaling::Context| {
+            let input = scaler.input();
+            (input.width, input.height, input.format) == (width, height, format)
+        };
+        if !self.scaler.0.as_ref().is_some_and(same) {
+            let flags = scaling::Flags::BILINEAR | scaling::Flags::ACCURATE_RND;
+            let made = scaling::Context::get(format, width, height, Pixel::YUV420P, width, height, flags)?;
+            self.scaler.0 = Some(made);
+        }
+        let scaler = self.scaler.0.as_mut().expect("made above");
+        let mut out = frame::Video::new(Pixel::YUV420P, width, height);
+        scaler.run(decoded, &mut out)?;
+        // Between kinds of YUV the converter keeps range and matrix; from RGB it makes BT.601 limited.
+        out.set_color_range(decoded.color_range());
+        out.set_color_space(decoded.color_space());
+        Ok(copied(&out))
+    }
+}
+
+fn copied(from: &frame::Video) -> I420 {
+    let range = match (from.color_range(), from.format()) {
+        (color::Range::JPEG, _) | (_, Pixel::YUVJ420P) => Range::Full,
+        _ => Range::Limited,
+    };
+    let matrix = match from.color_space() {
+        color::Space::BT709 => Matrix::Bt709,
+        // What players take an unmarked picture for.
+        color::Space::Unspecified if from.height() >= 720 => Matrix::Bt709,
+        _ => Matrix::Bt601,
+    };
+    let mut picture = I420::new(from.width(), from.height(), range, matrix);
+    for (i, plane) in [&mut picture.y, &mut picture.u, &mut picture.v].into_iter().enumerate() {
+        copy_plane(from.data(i), from.stride(i), plane);
+    }
+    picture
+}
+
+fn copy_plane(data: &[u8], stride: usize, plane: &mut Plane) {
+    let width = plane.width as usize;
+    for (y, source) in (0..plane.height).zip(data.chunks(stride)) {
+        plane.row_mut(y)[..width].copy_from_slice(&source[..width]);
+    }
+}
+
+/// EXIF orientation of a display matrix (nine 16.16 numbers, host order); mirrored pictures are left as they are.
+pub(super) fn orientation(matrix: &[u8]) -> u8 {
+    let number = |i: usize| {
+        let bytes = matrix.get(i * 4..i * 4 + 4)?;
+        Some(i32::from_ne_bytes(bytes.try_into().ok()?) >> 16)
+    };
+    match (number(0), number(1), number(3), number(4)) {
+        (Some(0), Some(1), Some(-1), Some(0)) => 6,
+        (Some(-1), Some(0), Some(0), Some(-1)) => 3,
+        (Some(0), Some(-1), Some(1), Some(0)) => 8,
+        _ => 1,
+    }
+}
