@@ -3,6 +3,8 @@
 //! Called by the publish routes, the recorder, the pull sources and `onair publish`. The parsers and writers are sans-IO: bytes
 //! in, bytes out, no clock, no socket, no thread.
 
+pub mod encode;
+pub mod fmp4;
 pub mod input;
 pub mod multipart;
 pub mod time;

@@ -218,7 +218,7 @@ fn open_camera(
     }
     let mut mjpeg = wish.to_owned();
     mjpeg.set("input_format", "mjpeg");
-    let open = |options: Dictionary| format::open_with(device, &v4l2, options);
+    let open = |options: Dictionary<'_>| format::open_with(device, &v4l2, options);
     let opened = open(mjpeg).or_else(|_| open(wish)).or_else(|_| open(Dictionary::new()));
     let failed = |why: String| Error::Camera(device.to_owned(), why);
     match opened.map_err(|e| failed(e.to_string()))? {

@@ -1,0 +1,241 @@
+//! Video encoding without look-ahead: one picture in, its packet out at once.
+//!
+//! Called by the recorder, on its own threads. The one place that knows FFmpeg's encoders; no I/O, no clock.
+
+mod annexb;
+mod raw;
+
+use bytes::Bytes;
+use ffmpeg_next::util::error::EAGAIN;
+use ffmpeg_next::{Dictionary, Packet as Raw, Rational, codec, color, encoder, format::Pixel, frame, picture};
+use pixels::{I420, Plane};
+
+use crate::fmp4;
+use crate::time::TIMESCALE;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VideoCodec {
+    H264,
+    /// MPEG-4 part 2 (`mp4v`).
+    Mpeg4,
+}
+
+/// How to encode.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub codec: VideoCodec,
+    /// Pixels. Odd sizes are padded to even ones by repeating the last column and row, as 4:2:0 wants.
+    pub width: u32,
+    pub height: u32,
+    /// x264's preset; no meaning for MPEG-4.
+    pub preset: &'static str,
+    /// H.264: constant rate factor, 0 (best) to 51. MPEG-4: quantiser, 1 (best) to 31.
+    pub quality: u8,
+    /// A keyframe at least every so many ticks of 1/90 000 s: we decide by time, for frames come at any rate.
+    pub keyframe_every: u64,
+}
+
+/// One coded picture.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    /// H.264: NAL units with 4-byte lengths. MPEG-4: one VOP.
+    pub data: Bytes,
+    /// As given to [`Encoder::encode`].
+    pub pts: u64,
+    pub keyframe: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("this machine's FFmpeg has no encoder {0}")]
+    Missing(&'static str),
+    #[error("the encoder refuses {width}x{height}: {source}")]
+    Open { width: u32, height: u32, source: ffmpeg_next::Error },
+    #[error("encoding failed: {0}")]
+    Encode(ffmpeg_next::Error),
+    #[error("the encoder gave no {0}")]
+    Config(&'static str),
+    #[error("the picture is {0}x{1}, the encoder was made for {2}x{3}")]
+    Size(u32, u32, u32, u32),
+}
+
+/// An open encoder. About 4 MB at 640x480.
+pub struct Encoder {
+    encoder: encoder::Video,
+    codec: VideoCodec,
+    config: fmp4::Codec,
+    input: frame::Video,
+    width: u32,
+    height: u32,
+    keyframe_every: u64,
+    next_keyframe: u64,
+    /// Ticks of the pictures whose packets are still to come, with what the encoder was told of their time.
+    waiting: std::collections::VecDeque<(i64, u64)>,
+}
+
+impl Encoder {
+    /// The finest clock MPEG-4 part 2 can have (16 bits of denominator). The container keeps the exact times.
+    const MPEG4_CLOCK: i32 = 60_000;
+    /// What rate control takes a frame to last; the true times are only known as frames come.
+    const NOMINAL_FPS: i32 = 25;
+
+    /// # Errors
+    /// When FFmpeg lacks the encoder or refuses the size.
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
+        crate::init();
+        let name = match settings.codec {
+            VideoCodec::H264 => "libx264",
+            VideoCodec::Mpeg4 => "mpeg4",
+        };
+        let found = codec::encoder::find_by_name(name).ok_or(Error::Missing(name))?;
+        let (width, height) = (settings.width.next_multiple_of(2), settings.height.next_multiple_of(2));
+        let refused = |source| Error::Open { width: settings.width, height: settings.height, source };
+        let mut context = codec::Context::new_with_codec(found);
+        context.set_flags(codec::Flags::GLOBAL_HEADER | codec::Flags::QSCALE);
+        context.set_threading(codec::threading::Config::count(1));
+        let mut video = context.encoder().video().map_err(refused)?;
+        video.set_width(width);
+        video.set_height(height);
+        video.set_format(Pixel::YUV420P);
+        video.set_time_base(match settings.codec {
+            VideoCodec::H264 => Rational(1, TIMESCALE.cast_signed()),
+            VideoCodec::Mpeg4 => Rational(1, Self::MPEG4_CLOCK),
+        });
+        video.set_frame_rate(Some(Rational(Self::NOMINAL_FPS, 1)));
+        video.set_max_b_frames(0);
+        video.set_gop(match settings.codec {
+            VideoCodec::H264 => 100_000,
+            VideoCodec::Mpeg4 => 600,
+        });
+        video.set_colorspace(color::Space::SMPTE170M);
+        video.set_color_range(color::Range::MPEG);
+        video.set_color_primaries(color::Primaries::SMPTE170M);
+        video.set_color_transfer_characteristic(color::TransferCharacteristic::SMPTE170M);
+        let mut options = Dictionary::new();
+        match settings.codec {
+            VideoCodec::H264 => {
+                options.set("preset", settings.preset);
+                options.set("tune", "zerolatency");
+                options.set("crf", &settings.quality.to_string());
+                options.set("forced-idr", "1");
+                options.set("x264-params", "threads=1:sliced-threads=0:scenecut=0");
+            }
+            VideoCodec::Mpeg4 => {
+                const QUALITY_SCALE: i32 = 118; // FF_QP2LAMBDA
+                video.set_global_quality(i32::from(settings.quality.clamp(1, 31)) * QUALITY_SCALE);
+            }
+        }
+        let encoder = video.open_with(options).map_err(refused)?;
+        let config = config(settings.codec, raw::extradata(&encoder))?;
+        let mut input = frame::Video::new(Pixel::YUV420P, width, height);
+        input.set_color_range(color::Range::MPEG);
+        input.set_color_space(color::Space::SMPTE170M);
+        Ok(Self {
+            encoder,
+            codec: settings.codec,
+            config,
+            input,
+            width: settings.width,
+            height: settings.height,
+            keyframe_every: settings.keyframe_every,
+            next_keyframe: 0,
+            waiting: std::collections::VecDeque::new(),
+        })
+    }
+
+    /// What a player must know before the first packet.
+    pub fn codec_config(&self) -> fmp4::Codec {
+        self.config.clone()
+    }
+
+    /// Encodes one picture of limited range shown at `pts` (ticks, rising from call to call). The first is a keyframe.
+    ///
+    /// # Errors
+    /// When the picture has another size than the encoder, or the encoder fails.
+    pub fn encode(&mut self, picture: &I420, pts: u64) -> Result<Vec<Packet>, Error> {
+        if (picture.width, picture.height) != (self.width, self.height) {
+            return Err(Error::Size(picture.width, picture.height, self.width, self.height));
+        }
+        let keyframe = pts >= self.next_keyframe;
+        if keyframe {
+            self.next_keyframe = pts + self.keyframe_every;
+        }
+        // The encoder may still refer to the last input, which must not be written over.
+        raw::make_writable(&mut self.input).map_err(Error::Encode)?;
+        for (i, plane) in picture.planes().into_iter().enumerate() {
+            let stride = self.input.stride(i);
+            copy_padded(plane, self.input.data_mut(i), stride, if i == 0 { 2 } else { 1 });
+        }
+        let told = self.tell(pts);
+        self.input.set_pts(Some(told));
+        self.input.set_kind(if keyframe { picture::Type::I } else { picture::Type::None });
+        self.waiting.push_back((told, pts));
+        self.encoder.send_frame(&self.input).map_err(Error::Encode)?;
+        self.packets()
+    }
+
+    /// What the encoder still holds.
+    ///
+    /// # Errors
+    /// When the encoder fails.
+    pub fn finish(mut self) -> Result<Vec<Packet>, Error> {
+        self.encoder.send_eof().map_err(Error::Encode)?;
+        self.packets()
+    }
+
+    /// The picture's time on the encoder's own clock, always later than the one before.
+    fn tell(&self, pts: u64) -> i64 {
+        let told = match self.codec {
+            VideoCodec::H264 => pts,
+            VideoCodec::Mpeg4 => pts * u64::from(Self::MPEG4_CLOCK.unsigned_abs()) / u64::from(TIMESCALE),
+        };
+        let told = i64::try_from(told).unwrap_or(i64::MAX - 1);
+        self.waiting.back().map_or(told, |(last, _)| told.max(last + 1))
+    }
+
+    fn packets(&mut self) -> Result<Vec<Packet>, Error> {
+        let mut packets = Vec::with_capacity(1);
+        loop {
+            let mut packet = Raw::empty();
+            match self.encoder.receive_packet(&mut packet) {
+                Ok(()) => {}
+                Err(ffmpeg_next::Error::Other { errno: EAGAIN } | ffmpeg_next::Error::Eof) => return Ok(packets),
+                Err(e) => return Err(Error::Encode(e)),
+            }
+            let (_, pts) = self.waiting.pop_front().ok_or(Error::Config("picture for its packet"))?;
+            let data = packet.data().unwrap_or_default();
+            let data = match self.codec {
+                VideoCodec::H264 => annexb::with_lengths(data),
+                VideoCodec::Mpeg4 => Bytes::copy_from_slice(data),
+            };
+            packets.push(Packet { data, pts, keyframe: packet.is_key() });
+        }
+    }
+}
+
+fn config(codec: VideoCodec, extradata: &[u8]) -> Result<fmp4::Codec, Error> {
+    if extradata.is_empty() {
+        return Err(Error::Config("headers"));
+    }
+    match codec {
+        VideoCodec::H264 => {
+            let avcc = annexb::configuration(extradata).ok_or(Error::Config("parameter sets"))?;
+            Ok(fmp4::Codec::H264 { avcc })
+        }
+        VideoCodec::Mpeg4 => Ok(fmp4::Codec::Mpeg4 { esds_config: extradata.to_vec() }),
+    }
+}
+
+/// Copies a plane into one that may be up to `most - 1` samples larger each way, repeating the last column and row.
+fn copy_padded(plane: &Plane, to: &mut [u8], stride: usize, most: usize) {
+    let (width, height) = (plane.width as usize, plane.height as usize);
+    let (wide, high) = (width.next_multiple_of(most), height.next_multiple_of(most));
+    for (y, row) in to.chunks_mut(stride).take(high).enumerate() {
+        let source = plane.row(u32::try_from(y.min(height - 1)).expect("a plane's height is a u32"));
+        row[..width].copy_from_slice(&source[..width]);
+        row[width..wide].fill(source[width - 1]);
+    }
+}
+
+#[cfg(test)]
+mod tests;
