@@ -51,7 +51,7 @@ impl Case {
 const PORT: &str = "a port from 1 to 65535, 0 (off) or auto (any free one)";
 
 #[test]
-fn each_mistake_in_a_file_is_one_line_that_says_where_and_what_instead() {
+fn a_bad_value_is_one_line_that_says_where_what_and_what_instead() {
     let port = |line: u32, what: &str| format!("config.yaml:{line}: server.port is {what}, must be {PORT}");
     let cases: &[(&str, &str)] = &[
         (
@@ -120,6 +120,15 @@ fn each_mistake_in_a_file_is_one_line_that_says_where_and_what_instead() {
             "logging:\n  level: loud\n",
             "config.yaml:2: logging.level is \"loud\", must be fatal, error, warn, info, debug or trace",
         ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(Case::file(text).mistakes(), *expected, "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_setting_is_one_line_with_the_one_that_was_meant() {
+    let cases: &[(&str, &str)] = &[
         (
             "streams:\n  timeout_second: 5\n",
             "config.yaml:2: streams.timeout_second is not a setting; did you mean timeout_seconds?",
