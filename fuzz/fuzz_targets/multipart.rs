@@ -1,6 +1,9 @@
+//! Any bytes: chunking must not change what is read, and memory stays within the limits.
 #![no_main]
+
+use libfuzzer_sys::fuzz_target;
 
 #[path = "../checks/multipart.rs"]
 mod check;
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| check::multipart(input));
+fuzz_target!(|input: &[u8]| check::multipart(input));
