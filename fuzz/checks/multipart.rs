@@ -9,7 +9,7 @@ const LIMITS: Limits = Limits { max_part: 4096, max_head: 512 };
 ///
 /// # Panics
 /// If the way a body is cut into chunks changes what is read, or if the parser holds more than its limits allow.
-pub fn multipart(input: &[u8]) {
+pub(crate) fn multipart(input: &[u8]) {
     let Some((&seed, body)) = input.split_first() else { return };
     for boundary in ["b", "--b"] {
         let whole = read(boundary, body, |_| usize::MAX);

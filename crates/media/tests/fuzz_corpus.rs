@@ -9,7 +9,8 @@ fn replay(corpus: &str, check: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(corpus);
     let mut seen = 0;
     for entry in std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
-        check(&std::fs::read(entry.unwrap().path()).unwrap());
+        let path = entry.expect("the folder can be read").path();
+        check(&std::fs::read(path).expect("the seed can be read"));
         seen += 1;
     }
     assert!(seen > 0, "{} is empty", folder.display());

@@ -69,8 +69,10 @@ pub struct Encoder {
     height: u32,
     keyframe_every: u64,
     next_keyframe: u64,
-    /// Ticks of the pictures whose packets are still to come, with what the encoder was told of their time.
-    waiting: std::collections::VecDeque<(i64, u64)>,
+    /// Times of the pictures whose packets are still to come.
+    waiting: std::collections::VecDeque<u64>,
+    /// What the encoder was told of the last picture's time, on its own clock.
+    told: Option<i64>,
 }
 
 impl Encoder {
@@ -140,6 +142,7 @@ impl Encoder {
             keyframe_every: settings.keyframe_every,
             next_keyframe: 0,
             waiting: std::collections::VecDeque::new(),
+            told: None,
         })
     }
 
@@ -167,9 +170,10 @@ impl Encoder {
             copy_padded(plane, self.input.data_mut(i), stride, if i == 0 { 2 } else { 1 });
         }
         let told = self.tell(pts);
+        self.told = Some(told);
         self.input.set_pts(Some(told));
         self.input.set_kind(if keyframe { picture::Type::I } else { picture::Type::None });
-        self.waiting.push_back((told, pts));
+        self.waiting.push_back(pts);
         self.encoder.send_frame(&self.input).map_err(Error::Encode)?;
         self.packets()
     }
@@ -190,7 +194,7 @@ impl Encoder {
             VideoCodec::Mpeg4 => pts * u64::from(Self::MPEG4_CLOCK.unsigned_abs()) / u64::from(TIMESCALE),
         };
         let told = i64::try_from(told).unwrap_or(i64::MAX - 1);
-        self.waiting.back().map_or(told, |(last, _)| told.max(last + 1))
+        self.told.map_or(told, |last| told.max(last + 1))
     }
 
     fn packets(&mut self) -> Result<Vec<Packet>, Error> {
@@ -202,7 +206,7 @@ impl Encoder {
                 Err(ffmpeg_next::Error::Other { errno: EAGAIN } | ffmpeg_next::Error::Eof) => return Ok(packets),
                 Err(e) => return Err(Error::Encode(e)),
             }
-            let (_, pts) = self.waiting.pop_front().ok_or(Error::Config("picture for its packet"))?;
+            let pts = self.waiting.pop_front().ok_or(Error::Config("picture for its packet"))?;
             let data = packet.data().unwrap_or_default();
             let data = match self.codec {
                 VideoCodec::H264 => annexb::with_lengths(data),

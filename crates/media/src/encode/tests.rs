@@ -12,7 +12,7 @@ fn picture(width: u32, height: u32, number: u8) -> I420 {
     let mut picture = I420::new(width, height, Range::Limited, Matrix::Bt601);
     for y in 0..height {
         for (x, sample) in picture.y.row_mut(y).iter_mut().enumerate() {
-            *sample = 16 + ((x as u32 + y + u32::from(number) * 3) % 200) as u8;
+            *sample = 16 + u8::try_from((x + y as usize + usize::from(number) * 3) % 200).unwrap();
         }
     }
     picture
@@ -24,8 +24,8 @@ fn every_picture_gives_its_packet_at_once_with_its_own_time() {
         let mut encoder = Encoder::new(&settings(codec, 320, 240)).unwrap();
         // 29 fps, a frame a tick later, a gap of three seconds.
         let times = [0, 3103, 6207, 6208, 9310, 279_310, 282_413];
-        for (number, &pts) in times.iter().enumerate() {
-            let packets = encoder.encode(&picture(320, 240, number as u8), pts).unwrap();
+        for (number, &pts) in (0..).zip(&times) {
+            let packets = encoder.encode(&picture(320, 240, number), pts).unwrap();
             let [packet] = &packets[..] else { panic!("{codec:?}: {} packets", packets.len()) };
             assert_eq!(packet.pts, pts, "{codec:?}");
             assert_eq!(packet.keyframe, number == 0 || pts == 279_310, "{codec:?} {pts}");

@@ -30,8 +30,8 @@ fn file(fragments: &[usize]) -> (Writer, Vec<u8>, Vec<(usize, u64)>) {
     let mut number = 0u64;
     for &count in fragments {
         for _ in 0..count {
-            let data = Bytes::from(vec![0xAB; 1 + (number as usize * 37) % 90]);
-            writer.push(Sample { data, pts: number * 3000 + number % 7, keyframe: number % 3 == 0 });
+            let data = Bytes::from(vec![0xAB; 1 + (usize::try_from(number).unwrap() * 37) % 90]);
+            writer.push(Sample { data, pts: number * 3000 + number % 7, keyframe: number.is_multiple_of(3) });
             number += 1;
         }
         bytes.extend(writer.flush(Some(number * 3000 + number % 7)).unwrap_or_default());
