@@ -18,7 +18,9 @@ fn main() {
         let bytes = encoder.encode(&picture).unwrap();
         println!("{width}x{height} quality {quality}: {} bytes", bytes.len());
         let header = inspect(&bytes, 8192).unwrap();
-        report("inspect", || drop(black_box(inspect(black_box(&bytes), 8192))));
+        report("inspect", || {
+            let _ = black_box(inspect(black_box(&bytes), 8192));
+        });
         let mut decoder = Decoder::new().unwrap();
         let mut out = picture.clone();
         report("decode", || decoder.decode(&bytes, &header, &mut out).unwrap());

@@ -7,7 +7,7 @@ use crate::plane::{I420, Matrix, Plane, Range};
 /// Turns a full-range picture into a limited-range one in place; its matrix stays.
 ///
 /// Luma becomes `16 + y·219/255`, chroma `128 + (c − 128)·224/255` (ITU-R BT.601-7 table 3 against JFIF 1.02), rounded to
-/// nearest. Padding is converted along with the samples. About 20 µs for 640×480.
+/// nearest. Padding is converted along with the samples. About 50 µs for 640×480.
 pub fn to_limited(picture: &mut I420) {
     if picture.range == Range::Limited {
         return;
@@ -47,22 +47,25 @@ pub fn to_full_bt601(picture: &I420) -> I420 {
         look_up(&picture.v, &chroma_table, &mut out.v);
         return out;
     }
-    let change = Change::from_709();
+    let change = Change::from_709(picture.range);
+    let mut shifts = vec![0; picture.u.width as usize];
     for y in 0..out.u.height {
         let (u_in, v_in) = (picture.u.row(y), picture.v.row(y));
         let (u_out, v_out) = (out.u.row_mut(y), out.v.row_mut(y));
-        for ((&u, &v), (u_out, v_out)) in u_in.iter().zip(v_in).zip(u_out.iter_mut().zip(v_out)) {
-            let [cb, cr] = change.chroma(i32::from(u) - 128, i32::from(v) - 128);
-            *u_out = chroma_table[usize::from(clip(cb + 128))];
-            *v_out = chroma_table[usize::from(clip(cr + 128))];
+        for (x, shift) in shifts.iter_mut().enumerate() {
+            let (cb, cr) = (i32::from(u_in[x]) - 128, i32::from(v_in[x]) - 128);
+            *shift = change.luma(cb, cr);
+            let [cb, cr] = change.chroma(cb, cr);
+            u_out[x] = chroma_table[usize::from(clip(cb + 128))];
+            v_out[x] = chroma_table[usize::from(clip(cr + 128))];
         }
-    }
-    for y in 0..out.height {
-        let (u, v) = (picture.u.row(y / 2), picture.v.row(y / 2));
-        let target = out.y.row_mut(y);
-        for (x, (&luma, target)) in picture.y.row(y).iter().zip(target).enumerate() {
-            let shift = change.luma(i32::from(u[x / 2]) - 128, i32::from(v[x / 2]) - 128, picture.range);
-            *target = luma_table[usize::from(clip(i32::from(luma) + shift))];
+        for y in (2 * y..out.height).take(2) {
+            let pairs = picture.y.row(y).chunks(2).zip(out.y.row_mut(y).chunks_mut(2));
+            for ((luma, target), shift) in pairs.zip(&shifts) {
+                for (&luma, target) in luma.iter().zip(target) {
+                    *target = luma_table[usize::from(clip(i32::from(luma) + shift))];
+                }
+            }
         }
     }
     out
@@ -96,7 +99,7 @@ fn rounded(n: i32, d: i32) -> i32 {
 }
 
 fn clip(value: i32) -> u8 {
-    u8::try_from(value.clamp(0, 255)).expect("clamped to a byte")
+    value.clamp(0, 255).to_le_bytes()[0]
 }
 
 /// The linear step from BT.709 to BT.601 YCbCr, in 65536ths.
@@ -111,31 +114,28 @@ struct Change {
 }
 
 impl Change {
-    fn from_709() -> Self {
+    fn from_709(range: Range) -> Self {
+        // A step of limited chroma is a 224th of its span, a step of limited luma a 219th.
+        let luma_steps = if range == Range::Limited { 219.0 / 224.0 } else { 1.0 };
         let columns = [Self::column(1.0, 0.0), Self::column(0.0, 1.0)];
-        let row = |index: usize| columns.map(|column| column[index]);
-        Self { luma: row(0), cb: row(1), cr: row(2) }
+        let row = |index: usize, steps: f64| columns.map(|column| fixed(column[index] * steps));
+        Self { luma: row(0, luma_steps), cb: row(1, 1.0), cr: row(2, 1.0) }
     }
 
     /// BT.601 (Y, Cb, Cr) of the BT.709 colour with Y = 0 and this chroma.
-    fn column(cb: f64, cr: f64) -> [i32; 3] {
+    fn column(cb: f64, cr: f64) -> [f64; 3] {
         let (red_709, blue_709) = (0.2126, 0.0722);
         let (red_601, blue_601) = (0.299, 0.114);
         let red = (2.0 - 2.0 * red_709) * cr;
         let blue = (2.0 - 2.0 * blue_709) * cb;
         let green = -(red_709 * red + blue_709 * blue) / (1.0 - red_709 - blue_709);
         let luma = red_601 * red + (1.0 - red_601 - blue_601) * green + blue_601 * blue;
-        [luma, (blue - luma) / (2.0 - 2.0 * blue_601), (red - luma) / (2.0 - 2.0 * red_601)].map(fixed)
+        [luma, (blue - luma) / (2.0 - 2.0 * blue_601), (red - luma) / (2.0 - 2.0 * red_601)]
     }
 
     /// What to add to the luma code.
-    fn luma(&self, cb: i32, cr: i32, range: Range) -> i32 {
-        let sum = self.luma[0] * cb + self.luma[1] * cr;
-        match range {
-            Range::Full => (sum + (1 << 15)) >> 16,
-            // A step of chroma is a 224th of its span, a step of luma a 219th.
-            Range::Limited => rounded(sum, 65536 * 224 / 219),
-        }
+    fn luma(&self, cb: i32, cr: i32) -> i32 {
+        (self.luma[0] * cb + self.luma[1] * cr + (1 << 15)) >> 16
     }
 
     fn chroma(&self, cb: i32, cr: i32) -> [i32; 2] {

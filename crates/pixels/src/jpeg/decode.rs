@@ -16,7 +16,7 @@ const KEPT_SCRATCH: usize = 8 << 20;
 
 /// Decodes one JPEG after another, reusing its memory.
 ///
-/// The library's decompressor is made anew for each picture (2 µs): it keeps Huffman tables, and after a broken header its half-read
+/// The library's decompressor is made anew for each picture (less than a microsecond): it keeps Huffman tables, and after a broken header its half-read
 /// state, so that one stranger's picture could spoil the next one's.
 #[derive(Debug)]
 pub struct Decoder {
