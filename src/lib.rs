@@ -1,1 +1,19 @@
-//! x
+//! onair takes live video in from many places, watches it, keeps it, mixes it and sends it out.
+//!
+//! ```text
+//! sources ──► streams (the hub) ──┬─► api: viewers, snapshots
+//!   push                          └─► record ──► recordings
+//! ```
+//!
+//! Data flows left to right and never back. `app` builds and connects the parts; `base` is what they all stand on.
+//! `ARCHITECTURE.md` has the whole picture.
+
+pub mod api;
+pub mod app;
+pub mod base;
+pub mod cleanup;
+pub mod cli;
+pub mod controls;
+pub mod record;
+pub mod sources;
+pub mod streams;

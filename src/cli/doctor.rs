@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use media::encode::{Encoder, Settings, VideoCodec};
 use rustix::fs::Access;
 use rustix::process::Resource;
 
 use super::serve;
-use crate::base::config::{Config, Port, Resolved};
+use crate::base::config::{Codec, Config, Port, Recording, Resolved};
 use crate::base::fs::free_bytes;
 
 /// Files and sockets that fifty streams with their viewers need.
@@ -88,6 +89,9 @@ impl Check {
 fn checks(config: &Config) -> Vec<Check> {
     let log_folder = config.logging.file.as_deref().map(|file| file.parent().unwrap_or(Path::new("")));
     let mut checks = vec![
+        Check::ok("FFmpeg libraries", format!("libavcodec {}", media::version())),
+        encoder("libx264", VideoCodec::H264, Codec::H264, &config.recording),
+        encoder("MPEG-4 encoder", VideoCodec::Mpeg4, Codec::Mp4v, &config.recording),
         folder("state folder", &config.data_dir, State::Missing),
         folder("recordings folder", &config.recording.folder, State::Missing),
     ];
@@ -106,6 +110,27 @@ fn checks(config: &Config) -> Vec<Check> {
         "apt install chromium",
     ));
     checks
+}
+
+/// Whether FFmpeg can open this encoder; only the one that recordings use must be there.
+fn encoder(name: &'static str, codec: VideoCodec, used_by: Codec, recording: &Recording) -> Check {
+    let settings = Settings {
+        codec,
+        width: 64,
+        height: 64,
+        preset: recording.preset.word(),
+        quality: recording.quality,
+        keyframe_every: 90_000,
+    };
+    let problem = match Encoder::new(&settings) {
+        Ok(_) => return Check::ok(name, "works"),
+        Err(error) => error.to_string(),
+    };
+    let install = "apt install ffmpeg, which brings FFmpeg's libraries with all encoders";
+    if recording.enabled && recording.codec == used_by {
+        return Check::missing(name, problem, format!("{install}; or set recording.codec to mjpeg"));
+    }
+    Check::warn(name, problem, install)
 }
 
 /// Whether `path` can be written, or made where it isn't there yet.

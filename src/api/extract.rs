@@ -1,0 +1,80 @@
+//! What handlers are given: checked names, parsed queries and bodies, the client's address. A refusal is a problem,
+//! never plain text.
+
+use std::net::IpAddr;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, FromRequestParts, Json, Path, Query, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use crate::base::error::{Error, Kind};
+use crate::streams::StreamName;
+
+/// The `{name}` of the path, percent-decoded and checked.
+pub(super) struct Name(pub(super) StreamName);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let Path(name) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|e| Error::new(Kind::Malformed, e.body_text()))?;
+        StreamName::parse(&name).map(Self)
+    }
+}
+
+/// The query string as `T`.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let Query(params) = Query::<T>::from_request_parts(parts, state)
+            .await
+            .map_err(|e| Error::invalid("query", e.body_text()))?;
+        Ok(Self(params))
+    }
+}
+
+/// A JSON body as `T`.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Self(body)),
+            Err(rejection) => Err(refused_json(&rejection)),
+        }
+    }
+}
+
+fn refused_json(rejection: &JsonRejection) -> Error {
+    let text = rejection.body_text();
+    match rejection {
+        JsonRejection::JsonDataError(_) => Error::invalid("body", text),
+        JsonRejection::MissingJsonContentType(_) => {
+            Error::new(Kind::WrongType, "the body must be JSON, sent with Content-Type: application/json")
+        }
+        other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => Error::new(Kind::TooLarge, text),
+        _ => Error::new(Kind::Malformed, text),
+    }
+}
+
+/// Who asks: the peer of the connection, or whom a trusted proxy names. Put there by `listener` and `guard`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Client(pub(super) IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for Client {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let client = parts.extensions.get::<Self>().copied();
+        client.ok_or_else(|| Error::new(Kind::Internal, "the request has no client address"))
+    }
+}

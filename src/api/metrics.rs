@@ -1,0 +1,247 @@
+//! What Prometheus sees. Figures that live elsewhere are read when it asks, so that counting costs the frame path
+//! nothing and a stream that is gone leaves no series behind. Labels are bounded: stream, route, result.
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+
+use axum::http::StatusCode;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::registry::{Registry as Metrics, Unit};
+
+use crate::base::clock::{Clock, Monotonic};
+use crate::base::tasks::Tasks;
+use crate::record::Recorders;
+use crate::sources::push::Push;
+use crate::streams::Registry;
+
+/// The counters of the API and the way to all others.
+pub(super) struct Meters {
+    metrics: Metrics,
+    responses: Family<Answer, Counter>,
+    /// Panics in handlers.
+    pub(super) panics: Counter,
+    pub(super) connections: Gauge,
+    pub(super) refused_connections: Counter,
+    pub(super) websockets: Gauge,
+    pub(super) websocket_messages: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answer {
+    route: &'static str,
+    status: u16,
+}
+
+/// What is read when Prometheus asks.
+pub(super) struct Sources {
+    pub(super) registry: Registry,
+    pub(super) recorders: Recorders,
+    pub(super) push: Push,
+    pub(super) tasks: Tasks,
+    pub(super) clock: Clock,
+    pub(super) started: Monotonic,
+}
+
+impl Meters {
+    pub(super) fn new(sources: Sources) -> Self {
+        let mut metrics = Metrics::with_prefix("onair");
+        let responses = Family::<Answer, Counter>::default();
+        metrics.register("http_responses", "Requests answered", responses.clone());
+        let panics = Counter::default();
+        metrics.register("handler_panics", "Panics while answering a request", panics.clone());
+        let connections = Gauge::default();
+        metrics.register("connections", "Open connections", connections.clone());
+        let refused_connections = Counter::<u64, AtomicU64>::default();
+        metrics.register(
+            "connections_refused",
+            "Connections refused because their address has too many",
+            refused_connections.clone(),
+        );
+        let websockets = Gauge::default();
+        metrics.register("websocket_connections", "Open event WebSockets", websockets.clone());
+        let websocket_messages = Counter::default();
+        metrics.register("websocket_messages", "Event messages sent", websocket_messages.clone());
+        metrics.register_collector(Box::new(sources));
+        Self { metrics, responses, panics, connections, refused_connections, websockets, websocket_messages }
+    }
+
+    pub(super) fn answered(&self, path: &str, status: StatusCode) {
+        let answer = Answer { route: route(path), status: status.as_u16() };
+        self.responses.get_or_create(&answer).inc();
+    }
+
+    pub(super) fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        text::encode(&mut text, &self.metrics)?;
+        Ok(text)
+    }
+}
+
+/// A path's first word: what strangers ask for must not become labels.
+fn route(path: &str) -> &'static str {
+    const ROUTES: [(&str, &str); 9] = [
+        ("/publish/", "publish"),
+        ("/stream/", "stream"),
+        ("/api/streams", "streams"),
+        ("/api/recordings", "recordings"),
+        ("/api/", "api"),
+        ("/health", "health"),
+        ("/metrics", "metrics"),
+        ("/ws", "ws"),
+        ("/assets/", "page"),
+    ];
+    if path == "/" {
+        return "page";
+    }
+    ROUTES.iter().find(|(prefix, _)| path.starts_with(prefix)).map_or("other", |(_, route)| route)
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sources")
+    }
+}
+
+type Label<'a> = [(&'static str, &'a str); 1];
+
+/// Writes one family: a line for each label's value.
+struct Writer<'a, 'b>(&'a mut DescriptorEncoder<'b>);
+
+impl Writer<'_, '_> {
+    fn counters<'l>(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        values: impl Iterator<Item = (Label<'l>, u64)>,
+    ) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, unit, MetricType::Counter)?;
+        for (label, value) in values {
+            let metric = family.encode_family(&label)?;
+            prometheus_client::encoding::EncodeMetric::encode(&ConstCounter::new(value), metric)?;
+        }
+        Ok(())
+    }
+
+    fn gauges<'l>(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        values: impl Iterator<Item = (Label<'l>, f64)>,
+    ) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, unit, MetricType::Gauge)?;
+        for (label, value) in values {
+            let metric = family.encode_family(&label)?;
+            prometheus_client::encoding::EncodeMetric::encode(&ConstGauge::new(value), metric)?;
+        }
+        Ok(())
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, unit: Option<&Unit>, value: f64) -> fmt::Result {
+        let family = self.0.encode_descriptor(name, help, unit, MetricType::Gauge)?;
+        prometheus_client::encoding::EncodeMetric::encode(&ConstGauge::new(value), family)
+    }
+
+    fn counter(&mut self, name: &str, help: &str, unit: Option<&Unit>, value: u64) -> fmt::Result {
+        let family = self.0.encode_descriptor(name, help, unit, MetricType::Counter)?;
+        prometheus_client::encoding::EncodeMetric::encode(&ConstCounter::new(value), family)
+    }
+}
+
+impl Collector for Sources {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut to = Writer(&mut encoder);
+        self.process(&mut to)?;
+        self.streams(&mut to)?;
+        self.recordings(&mut to)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus counts in floating point")]
+impl Sources {
+    fn process(&self, to: &mut Writer<'_, '_>) -> fmt::Result {
+        let uptime = self.clock.now().since(self.started).as_secs_f64();
+        to.gauge("uptime", "Time since the start", Some(&Unit::Seconds), uptime)?;
+        if let Some(bytes) = resident_bytes() {
+            to.gauge("memory_resident", "Memory in use", Some(&Unit::Bytes), bytes as f64)?;
+        }
+        let frames = self.registry.buffered_bytes() as f64;
+        to.gauge("memory_frames", "Memory held by kept frames", Some(&Unit::Bytes), frames)?;
+        to.counter("task_panics", "Panics of background work", None, self.tasks.panics())?;
+        let refused = self.push.refused();
+        let reasons = [
+            ("not_jpeg", &refused.not_jpeg),
+            ("cut_short", &refused.cut_short),
+            ("too_large", &refused.too_large),
+            ("unsupported", &refused.unsupported),
+            ("full", &refused.full),
+        ];
+        let refused = reasons.into_iter().map(|(reason, counter)| ([("reason", reason)], counter.get()));
+        to.counters("frames_refused", "Pushed frames not taken", None, refused)
+    }
+
+    fn streams(&self, to: &mut Writer<'_, '_>) -> fmt::Result {
+        let streams = self.registry.all();
+        let all: Vec<_> = streams.iter().map(|stream| (stream, stream.stats())).collect();
+        let label = |stream: &'_ std::sync::Arc<crate::streams::Stream>| stream.name.clone();
+        let names: Vec<_> = streams.iter().map(label).collect();
+        let labels = || names.iter().map(|name| [("stream", name.as_str())]);
+        to.gauge("streams", "Streams there are", None, all.len() as f64)?;
+        to.counters(
+            "stream_frames",
+            "Frames taken in",
+            None,
+            labels().zip(all.iter().map(|(_, stats)| stats.total_frames)),
+        )?;
+        to.counters(
+            "stream_received",
+            "JPEG bytes taken in",
+            Some(&Unit::Bytes),
+            labels().zip(all.iter().map(|(stream, _)| stream.received_bytes.get())),
+        )?;
+        to.gauges("stream_fps", "Frames a second", None, labels().zip(all.iter().map(|(_, stats)| stats.fps)))?;
+        to.gauges(
+            "stream_inactive",
+            "Time since the last frame",
+            Some(&Unit::Seconds),
+            labels().zip(all.iter().map(|(_, stats)| stats.inactive.as_secs_f64())),
+        )?;
+        to.gauges("viewers", "Viewers", None, labels().zip(all.iter().map(|(_, stats)| stats.viewers as f64)))?;
+        to.counters(
+            "viewer_frames",
+            "Frames handed to viewers",
+            None,
+            labels().zip(all.iter().map(|(stream, _)| stream.delivered.get())),
+        )?;
+        to.counters(
+            "viewer_frames_skipped",
+            "Frames slow viewers never saw",
+            None,
+            labels().zip(all.iter().map(|(stream, _)| stream.skipped.get())),
+        )
+    }
+
+    fn recordings(&self, to: &mut Writer<'_, '_>) -> fmt::Result {
+        let meters = self.recorders.meters();
+        to.gauge("recordings_active", "Recordings being written", None, meters.active as f64)?;
+        to.counter("recorded_frames", "Frames written to recordings", None, meters.frames)?;
+        to.counter("recorded", "Bytes written to recordings", Some(&Unit::Bytes), meters.bytes)?;
+        to.counter("recording_frames_lost", "Frames that were not recorded", None, meters.lost)?;
+        to.counter("recording_fallbacks", "Times an encoder could not keep up", None, meters.fallbacks)?;
+        let depths = meters.queues.iter().map(|(name, depth)| ([("stream", name.as_str())], *depth as f64));
+        to.gauges("recording_queue", "Frames waiting to be recorded", None, depths)
+    }
+}
+
+/// Memory the kernel says we hold.
+fn resident_bytes() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}

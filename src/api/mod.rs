@@ -1,0 +1,137 @@
+//! The edge: HTTP routes, WebSockets, the first page, metrics.
+//!
+//! Calls handles of every other part; nobody calls it but `app`. Wire types live here and are made from domain types;
+//! an error becomes a status in `error` and nowhere else. Nothing here decides what a stream or a recording does.
+
+mod config;
+mod error;
+mod extract;
+mod guard;
+mod listener;
+mod metrics;
+mod page;
+mod publish;
+mod rate;
+mod recordings;
+mod router;
+mod status;
+mod streams;
+mod view;
+mod wire;
+mod ws;
+
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::base::clock::{Clock, Monotonic, Wall};
+use crate::base::config::Config;
+use crate::base::error::Result;
+use crate::base::tasks::Tasks;
+use crate::cleanup::Cleanup;
+use crate::controls::Controls;
+use crate::record::Recorders;
+use crate::sources::push::Push;
+use crate::streams::Registry;
+
+pub use router::document;
+
+/// What the API needs of the rest.
+pub struct Parts {
+    pub config: Config,
+    pub controls: Controls,
+    pub clock: Clock,
+    pub tasks: Tasks,
+    pub registry: Registry,
+    pub push: Push,
+    pub recorders: Recorders,
+    pub cleanup: Cleanup,
+}
+
+/// What handlers see. Cheap to clone.
+#[derive(Clone)]
+pub struct Api(Arc<Inner>);
+
+pub struct Inner {
+    config: Config,
+    controls: Arc<Controls>,
+    clock: Clock,
+    tasks: Tasks,
+    registry: Registry,
+    push: Push,
+    recorders: Recorders,
+    cleanup: Cleanup,
+    meters: Arc<metrics::Meters>,
+    rate: rate::Rate,
+    started: Monotonic,
+    started_at: Wall,
+}
+
+impl Deref for Api {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+/// A port that is open, by the setting that chose it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Open {
+    pub setting: &'static str,
+    pub address: SocketAddr,
+}
+
+impl Api {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { config, controls, clock, tasks, registry, push, recorders, cleanup } = parts;
+        let (started, started_at) = (clock.now(), clock.wall());
+        let meters = metrics::Meters::new(metrics::Sources {
+            registry: registry.clone(),
+            recorders: recorders.clone(),
+            push: push.clone(),
+            tasks: tasks.clone(),
+            clock: clock.clone(),
+            started,
+        });
+        let rate = rate::Rate::new(config.limits.requests_per_second_per_ip);
+        let (controls, meters) = (Arc::new(controls), Arc::new(meters));
+        Self(Arc::new(Inner {
+            config,
+            controls,
+            clock,
+            tasks,
+            registry,
+            push,
+            recorders,
+            cleanup,
+            meters,
+            rate,
+            started,
+            started_at,
+        }))
+    }
+
+    /// Binds every port and serves them until the program stops.
+    ///
+    /// # Errors
+    /// When a port can't be had; then none is served.
+    pub async fn start(&self) -> Result<Vec<Open>> {
+        let server = &self.config.server;
+        let (mut open, mut listeners) = (Vec::new(), Vec::new());
+        for (setting, port) in server.ports() {
+            let Some(port) = port.to_bind() else { continue };
+            let socket = listener::bind(setting, SocketAddr::new(server.host, port)).await?;
+            let address = socket.local_addr().map_err(|e| {
+                crate::base::error::Error::internal(format!("{setting}: the bound port has no address"), e)
+            })?;
+            open.push(Open { setting, address });
+            listeners.push(listener::Listener { socket, router: router::router(self, setting) });
+        }
+        let connections = listener::Connections::new();
+        for listener in listeners {
+            self.tasks.spawn("listener", listener::serve(self.clone(), listener, connections.clone()));
+        }
+        Ok(open)
+    }
+}

@@ -1,0 +1,93 @@
+//! Which route goes where, and the document that says so: one list makes both.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::Problem;
+use super::{Api, config, guard, page, publish, recordings, status, streams, view, ws};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "onair",
+        description = "Live video in, watched, kept, mixed and sent out. Errors are RFC 9457 problems."
+    ),
+    tags(
+        (name = "push", description = "Frames in"),
+        (name = "view", description = "Pictures out"),
+        (name = "streams", description = "What there is"),
+        (name = "recordings", description = "What was kept"),
+        (name = "events", description = "What happens"),
+        (name = "operation", description = "How it is doing"),
+    )
+)]
+struct Document;
+
+/// The API as OpenAPI 3.1, made from the handlers.
+pub fn document() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
+
+fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(publish::publish))
+        .routes(routes!(publish::publish_ws))
+        .routes(routes!(view::watch))
+        .routes(routes!(view::snapshot))
+        .routes(routes!(streams::list))
+        .routes(routes!(streams::one, streams::delete))
+        .routes(routes!(streams::stats))
+        .routes(routes!(streams::switch_recording))
+        .routes(routes!(streams::cleanup))
+        .routes(routes!(recordings::list))
+        .routes(routes!(recordings::play, recordings::delete))
+        .routes(routes!(config::show, config::change))
+        .routes(routes!(status::status))
+        .routes(routes!(status::health))
+        .routes(routes!(status::metrics))
+        .routes(routes!(ws::events))
+}
+
+/// What the port of that setting serves.
+pub(super) fn router(api: &Api, setting: &str) -> Router {
+    let routes = match setting {
+        "server.ws_port" => Router::new().fallback(any(ws::events)),
+        "server.metrics_port" => {
+            Router::new().route("/metrics", get(status::metrics)).fallback(nothing_here)
+        }
+        "server.health_port" => Router::new().route("/health", get(status::health)).fallback(nothing_here),
+        _ => main(),
+    };
+    routes
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(1 << 20))
+        .layer(from_fn_with_state(api.clone(), guard::guard))
+        .with_state(api.clone())
+}
+
+fn main() -> Router<Api> {
+    let (routes, document) = routes().split_for_parts();
+    let document = document.to_json().expect("the document is plain data");
+    routes
+        .route("/api/metrics", get(status::metrics))
+        .route("/api/openapi.json", get(move || async move { page::json(document) }))
+        .merge(page::routes())
+        .fallback(nothing_here)
+}
+
+async fn nothing_here(uri: Uri) -> Response {
+    let detail = format!("there is nothing at {}; see /api/docs", uri.path());
+    Problem::new(StatusCode::NOT_FOUND, detail).into_response()
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Response {
+    let detail = format!("{method} is not for {}; see /api/docs", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).into_response()
+}

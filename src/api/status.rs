@@ -1,0 +1,156 @@
+//! How the program is doing: for people, for health checks, for Prometheus.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Api;
+use super::error::Problem;
+use super::wire::rounded;
+use crate::base::error::{Error, Result};
+
+/// `healthy` with all components `ok`; `degraded` when one works with loss; `stopping` while the program ends.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Health {
+    #[schema(example = "healthy")]
+    status: &'static str,
+    active_streams: usize,
+    max_streams: usize,
+    recording_enabled: bool,
+    config: HealthConfig,
+    components: BTreeMap<&'static str, Component>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct HealthConfig {
+    timeout_seconds: u64,
+    max_buffer_frames: usize,
+    retention_days: u64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Component {
+    /// `ok` or `degraded`.
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+impl Component {
+    fn of(trouble: Option<String>) -> Self {
+        Self { status: if trouble.is_none() { "ok" } else { "degraded" }, detail: trouble }
+    }
+}
+
+/// Health
+///
+/// 200 while the program serves, 503 while it ends. Trouble that ends by itself (a full disk) is `degraded`, not a
+/// reason to restart.
+#[utoipa::path(
+    get, path = "/health", tag = "operation",
+    responses((status = 200, body = Health), (status = 503, body = Health))
+)]
+pub(super) async fn health(State(api): State<Api>) -> Response {
+    let stopping = api.tasks.stopping().is_cancelled();
+    let panics = api.tasks.panics() + api.meters.panics.get();
+    let components = BTreeMap::from([
+        ("recordings", Component::of(api.recorders.trouble())),
+        ("tasks", Component::of((panics > 0).then(|| format!("{panics} panics since the start; see the log")))),
+    ]);
+    let degraded = components.values().any(|component| component.detail.is_some());
+    let settings = api.registry.settings();
+    let recording = api.recorders.settings();
+    let health = Health {
+        status: if stopping { "stopping" } else if degraded { "degraded" } else { "healthy" },
+        active_streams: api.registry.len(),
+        max_streams: settings.max_concurrent,
+        recording_enabled: recording.enabled,
+        config: HealthConfig {
+            timeout_seconds: settings.timeout.as_secs(),
+            max_buffer_frames: settings.max_buffer_frames,
+            retention_days: recording.retention.map_or(0, |kept| kept.as_secs() / 86_400),
+        },
+        components,
+    };
+    let status = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    (status, Json(health)).into_response()
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Status {
+    #[schema(example = "running")]
+    status: &'static str,
+    version: &'static str,
+    stats: Totals,
+    config: StatusConfig,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Totals {
+    total_captures: u64,
+    successful_captures: u64,
+    failed_captures: u64,
+    matches_found: u64,
+    /// RFC 3339 UTC.
+    start_time: String,
+    /// Seconds.
+    uptime: f64,
+    streams: usize,
+    /// Streams whose last frame is younger than five seconds.
+    active: usize,
+    /// Successful of all captures, 0 to 1; null before the first.
+    success_rate: Option<f64>,
+    viewers: usize,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct StatusConfig {
+    max_concurrent: usize,
+    total_streams: usize,
+}
+
+/// The program's figures
+#[utoipa::path(
+    get, path = "/api/status", tag = "operation",
+    responses((status = 200, body = Status), (status = 401, body = Problem))
+)]
+pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
+    let streams = api.registry.all();
+    let stats: Vec<_> = streams.iter().map(|stream| stream.stats()).collect();
+    Json(Status {
+        status: "running",
+        version: env!("CARGO_PKG_VERSION"),
+        stats: Totals {
+            total_captures: 0,
+            successful_captures: 0,
+            failed_captures: 0,
+            matches_found: 0,
+            start_time: api.started_at.to_string(),
+            uptime: rounded(api.clock.now().since(api.started).as_secs_f64()),
+            streams: stats.len(),
+            active: stats.iter().filter(|stats| stats.state == crate::streams::State::Online).count(),
+            success_rate: None,
+            viewers: stats.iter().map(|stats| stats.viewers).sum(),
+        },
+        config: StatusConfig {
+            max_concurrent: api.registry.settings().max_concurrent,
+            total_streams: stats.len(),
+        },
+    })
+}
+
+/// Metrics in Prometheus' text format
+#[utoipa::path(
+    get, path = "/metrics", tag = "operation",
+    responses((status = 200, content_type = "application/openmetrics-text"), (status = 401, body = Problem))
+)]
+pub(super) async fn metrics(State(api): State<Api>) -> Result<Response> {
+    let text = api.meters.text().map_err(|e| Error::internal("the metrics can't be written", e))?;
+    Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
+}

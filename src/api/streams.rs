@@ -1,0 +1,151 @@
+//! Streams: list, look, record or not, delete, clean up.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Api;
+use super::error::Problem;
+use super::extract::{Body, Name, Params};
+use super::view::{find, unknown};
+use super::wire::{Done, Recording, Stream, StreamList};
+use crate::base::error::Result;
+use crate::streams;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListParams {
+    /// Only streams of this source: `push`.
+    kind: Option<String>,
+    /// Only streams in this state.
+    state: Option<String>,
+    /// Only streams with this in their name.
+    q: Option<String>,
+    /// At most this many (1000).
+    limit: Option<usize>,
+    /// Leave out this many first.
+    #[serde(default)]
+    offset: usize,
+    #[serde(rename = "token")]
+    _token: Option<String>,
+}
+
+/// All streams, by name
+#[utoipa::path(
+    get, path = "/api/streams", tag = "streams", params(ListParams),
+    responses((status = 200, body = StreamList), (status = 401, body = Problem), (status = 422, body = Problem))
+)]
+pub(super) async fn list(State(api): State<Api>, Params(params): Params<ListParams>) -> Json<StreamList> {
+    let wanted = |stream: &Stream| {
+        params.kind.as_deref().is_none_or(|kind| stream.source.kind == kind)
+            && params.state.as_deref().is_none_or(|state| stream.state == state)
+    };
+    let named = |stream: &std::sync::Arc<streams::Stream>| {
+        params.q.as_deref().is_none_or(|q| stream.name.as_str().to_lowercase().contains(&q.to_lowercase()))
+    };
+    let all: Vec<Stream> =
+        api.registry.all().iter().filter(|s| named(s)).map(|s| shape(&api, s)).filter(wanted).collect();
+    let total = all.len();
+    let streams: Vec<Stream> = all.into_iter().skip(params.offset).take(params.limit.unwrap_or(1000)).collect();
+    Json(StreamList { count: streams.len(), total, streams })
+}
+
+/// One stream
+#[utoipa::path(
+    get, path = "/api/streams/{name}", tag = "streams",
+    params(("name" = String, Path, description = "stream name")),
+    responses((status = 200, body = Stream), (status = 401, body = Problem), (status = 404, body = Problem))
+)]
+pub(super) async fn one(State(api): State<Api>, Name(name): Name) -> Result<Json<Stream>> {
+    Ok(Json(Stream { frames: Some(Vec::new()), ..shape(&api, &*find(&api, &name)?) }))
+}
+
+/// One stream's figures
+#[utoipa::path(
+    get, path = "/api/streams/{name}/stats", tag = "streams",
+    params(("name" = String, Path, description = "stream name")),
+    responses((status = 200, body = Stream), (status = 401, body = Problem), (status = 404, body = Problem))
+)]
+pub(super) async fn stats(State(api): State<Api>, Name(name): Name) -> Result<Json<Stream>> {
+    Ok(Json(shape(&api, &*find(&api, &name)?)))
+}
+
+/// Delete a stream
+///
+/// Closes its viewers and its recording, and answers when the recording is whole. A push to the name starts a new
+/// stream.
+#[utoipa::path(
+    delete, path = "/api/streams/{name}", tag = "streams",
+    params(("name" = String, Path, description = "stream name")),
+    responses(
+        (status = 200, body = Done),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+    )
+)]
+pub(super) async fn delete(State(api): State<Api>, Name(name): Name) -> Result<Json<Done>> {
+    let stream = api.registry.remove(name.as_str(), "deleted").ok_or_else(|| unknown(&name))?;
+    api.recorders.finished(stream.name.as_str()).await;
+    Ok(Json(Done::new(format!("Stream '{name}' deleted"))))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecordingSwitch {
+    enabled: bool,
+}
+
+/// Switch a stream's recording on or off
+///
+/// Viewers notice nothing. Off answers when the file is whole.
+#[utoipa::path(
+    put, path = "/api/streams/{name}/recording", tag = "recordings", request_body = RecordingSwitch,
+    params(("name" = String, Path, description = "stream name")),
+    responses(
+        (status = 200, body = Recording), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 422, body = Problem),
+    )
+)]
+pub(super) async fn switch_recording(
+    State(api): State<Api>,
+    Name(name): Name,
+    Body(switch): Body<RecordingSwitch>,
+) -> Result<Json<Recording>> {
+    let stream = find(&api, &name)?;
+    api.recorders.set_enabled(&stream, switch.enabled)?;
+    if !switch.enabled {
+        api.recorders.finished(name.as_str()).await;
+    }
+    Ok(Json(Recording::of(api.recorders.status(name.as_str()))))
+}
+
+/// What a clean-up did.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Cleaned {
+    #[schema(example = "success")]
+    status: &'static str,
+    /// Streams removed because nothing came for `streams.timeout_seconds`.
+    removed_streams: Vec<String>,
+    deleted_recordings: usize,
+    freed_bytes: u64,
+}
+
+/// Remove inactive streams and old recordings now
+#[utoipa::path(
+    post, path = "/api/cleanup", tag = "streams",
+    responses((status = 200, body = Cleaned), (status = 401, body = Problem), (status = 403, body = Problem))
+)]
+pub(super) async fn cleanup(State(api): State<Api>) -> Result<Json<Cleaned>> {
+    let done = api.cleanup.now().await?;
+    Ok(Json(Cleaned {
+        status: "success",
+        removed_streams: done.removed.iter().map(ToString::to_string).collect(),
+        deleted_recordings: done.deleted_recordings,
+        freed_bytes: done.freed_bytes,
+    }))
+}
+
+fn shape(api: &Api, stream: &streams::Stream) -> Stream {
+    Stream::of(stream, api.recorders.status(stream.name.as_str()))
+}

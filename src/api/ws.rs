@@ -1,0 +1,205 @@
+//! Events over a WebSocket: on `/ws`, and on any path of `server.ws_port`.
+//!
+//! A client that falls behind is sent everything anew, so that what it knows is never wrong.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Api;
+use super::error::Problem;
+use super::wire::Stream;
+use crate::base::error::{Error, Kind, Result};
+use crate::streams::Change;
+
+/// Between two `metricsUpdate`s, for those who subscribed to them.
+const METRICS_EVERY: Duration = Duration::from_secs(1);
+/// An idle connection is asked this often whether it still is one.
+const PING_EVERY: Duration = Duration::from_secs(30);
+
+/// Every message to a client.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    payload: Value,
+    /// Counts the messages of this connection, from 1.
+    seq: u64,
+}
+
+/// Every message from a client.
+#[derive(Deserialize)]
+struct Request {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    payload: Value,
+    #[serde(rename = "ref")]
+    reference: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Subscription {
+    topics: BTreeSet<String>,
+}
+
+const TOPICS: [&str; 2] = ["streamEvent", "metricsUpdate"];
+
+/// Live events
+///
+/// Messages are `{"type","payload","seq"}`. First comes `hello` with all streams, then `streamEvent` for each that comes
+/// (`sourceOnline`) or goes (`sourceOffline`). A client may send `subscribe` (`{"topics":["streamEvent",
+/// "metricsUpdate"]}`) and `ping`; a `ref` it sends comes back in the `ack`, `pong` or `error`.
+#[utoipa::path(
+    get, path = "/ws", tag = "events",
+    responses(
+        (status = 101, description = "switching to WebSocket"), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem),
+    )
+)]
+pub(super) async fn events(
+    State(api): State<Api>,
+    upgrade: std::result::Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+) -> Result<Response> {
+    let upgrade = upgrade.map_err(|e| Error::new(Kind::Malformed, e.body_text()))?;
+    let most = api.config.limits.websocket_message_bytes;
+    let upgrade = upgrade.max_message_size(most).max_frame_size(most);
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        api.meters.websockets.inc();
+        Client { api: &api, socket, seq: 0, topics: BTreeSet::from(["streamEvent".to_owned()]) }.serve().await;
+        api.meters.websockets.dec();
+    }))
+}
+
+struct Client<'a> {
+    api: &'a Api,
+    socket: WebSocket,
+    seq: u64,
+    topics: BTreeSet<String>,
+}
+
+/// The connection is over.
+struct Gone;
+
+impl Client<'_> {
+    async fn serve(mut self) {
+        let stopping = self.api.tasks.stopping();
+        let farewell = tokio::select! {
+            Gone = self.talk() => None,
+            () = stopping.cancelled() => Some("the server is shutting down"),
+        };
+        if let Some(reason) = farewell {
+            let close = CloseFrame { code: close_code::AWAY, reason: reason.into() };
+            // It may be gone already.
+            let _ = self.socket.send(Message::Close(Some(close))).await;
+        }
+    }
+
+    async fn talk(&mut self) -> Gone {
+        let mut changes = self.api.registry.changes();
+        let mut metrics = interval(METRICS_EVERY);
+        metrics.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ping = interval(PING_EVERY);
+        ping.reset();
+        if self.hello().await.is_err() {
+            return Gone;
+        }
+        loop {
+            let wants_metrics = self.topics.contains("metricsUpdate");
+            let sent = tokio::select! {
+                change = changes.recv() => match change {
+                    Ok(change) => self.change(&change).await,
+                    Err(RecvError::Lagged(_)) => self.hello().await,
+                    Err(RecvError::Closed) => return Gone,
+                },
+                _ = metrics.tick(), if wants_metrics => self.metrics().await,
+                _ = ping.tick() => self.socket.send(Message::Ping(Default::default())).await.map_err(|_| Gone),
+                message = self.socket.recv() => match message {
+                    None | Some(Err(_) | Ok(Message::Close(_))) => return Gone,
+                    Some(Ok(Message::Text(text))) => self.answer(text.as_str()).await,
+                    Some(Ok(Message::Binary(_))) => self.refuse(None, "send JSON as text messages").await,
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+                },
+            };
+            if let Err(gone) = sent {
+                return gone;
+            }
+        }
+    }
+
+    /// Everything there is, so that the client needs nothing it may have missed.
+    async fn hello(&mut self) -> Result<(), Gone> {
+        let shape = |stream: &std::sync::Arc<crate::streams::Stream>| {
+            Stream::of(stream, self.api.recorders.status(stream.name.as_str()))
+        };
+        let streams: Vec<Stream> = self.api.registry.all().iter().map(shape).collect();
+        self.send("hello", json!({ "version": env!("CARGO_PKG_VERSION"), "streams": streams })).await
+    }
+
+    async fn change(&mut self, change: &Change) -> Result<(), Gone> {
+        if !self.topics.contains("streamEvent") {
+            return Ok(());
+        }
+        let payload = match change {
+            Change::Online(name) => json!({ "event": "sourceOnline", "stream": name }),
+            Change::Offline { name, reason } => {
+                json!({ "event": "sourceOffline", "stream": name, "reason": reason })
+            }
+        };
+        self.send("streamEvent", payload).await
+    }
+
+    async fn metrics(&mut self) -> Result<(), Gone> {
+        let streams: serde_json::Map<String, Value> = self
+            .api
+            .registry
+            .all()
+            .iter()
+            .map(|stream| {
+                let stats = stream.stats();
+                let figures =
+                    json!({ "fps": stats.fps, "viewers": stats.viewers, "totalFrames": stats.total_frames });
+                (stream.name.to_string(), figures)
+            })
+            .collect();
+        self.send("metricsUpdate", json!({ "streams": streams })).await
+    }
+
+    async fn answer(&mut self, text: &str) -> Result<(), Gone> {
+        let Ok(request) = serde_json::from_str::<Request>(text) else {
+            return self.refuse(None, "a message is {\"type\":…,\"payload\":…}").await;
+        };
+        let reference = request.reference;
+        match request.kind.as_str() {
+            "ping" => self.send("pong", json!({ "ref": reference })).await,
+            "subscribe" => match serde_json::from_value::<Subscription>(request.payload) {
+                Ok(wanted) if wanted.topics.iter().all(|topic| TOPICS.contains(&topic.as_str())) => {
+                    self.topics = wanted.topics;
+                    self.send("ack", json!({ "ref": reference })).await
+                }
+                _ => self.refuse(reference, "topics is a list of: streamEvent, metricsUpdate").await,
+            },
+            other => self.refuse(reference, &format!("type '{other}' is not known: subscribe, ping")).await,
+        }
+    }
+
+    async fn refuse(&mut self, reference: Option<Value>, message: &str) -> Result<(), Gone> {
+        self.send("error", json!({ "message": message, "code": "invalid", "ref": reference })).await
+    }
+
+    async fn send(&mut self, kind: &str, payload: Value) -> Result<(), Gone> {
+        self.seq += 1;
+        let envelope = Envelope { kind, payload, seq: self.seq };
+        let text = serde_json::to_string(&envelope).expect("JSON values are JSON");
+        self.api.meters.websocket_messages.inc();
+        self.socket.send(Message::Text(text.into())).await.map_err(|_| Gone)
+    }
+}

@@ -1,0 +1,101 @@
+//! `onair serve`: the program itself.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args};
+
+use super::asked_to_stop;
+use crate::app::App;
+use crate::base::clock::Clock;
+use crate::base::config::{self, Inputs, Resolved};
+use crate::base::error::{Error, Kind, Result};
+use crate::base::logging;
+use crate::controls;
+
+/// Start the server
+#[derive(Args, Debug)]
+#[command(disable_help_flag = true)]
+pub(super) struct Serve {
+    /// Address to listen on [default: 0.0.0.0]
+    #[arg(short = 'h', long)]
+    host: Option<String>,
+    /// Port of the API and the pages [default: 5000]
+    #[arg(short, long)]
+    port: Option<String>,
+    /// Log more
+    #[arg(short, long)]
+    debug: bool,
+    /// Configuration file [default: config.yaml if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where state is kept [default: data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Set any setting, e.g. --set recording.codec=mjpeg; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> Result<ExitCode> {
+        let resolved = resolve(self.config, overrides(self.host, self.port, self.debug, self.data_dir, self.set)?)?;
+        serve(resolved, |_| {}).await
+    }
+}
+
+/// Serves until asked to stop; `started` is told the running program.
+pub(super) async fn serve(resolved: Resolved, started: impl FnOnce(&App)) -> Result<ExitCode> {
+    let _logging = logging::start(&resolved.config.logging, resolved.config.server.debug)?;
+    media::init();
+    let app = App::start(resolved, Clock::real()).await?;
+    started(&app);
+    asked_to_stop().await?;
+    Ok(if app.stop().await { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Command-line options under the names of their settings.
+fn overrides(
+    host: Option<String>,
+    port: Option<String>,
+    debug: bool,
+    data_dir: Option<PathBuf>,
+    set: Vec<String>,
+) -> Result<Vec<(String, String)>> {
+    let named = [
+        ("server.host", host),
+        ("server.port", port),
+        ("server.debug", debug.then(|| "true".to_owned())),
+        ("data_dir", data_dir.map(|path| path.to_string_lossy().into_owned())),
+    ];
+    let mut overrides: Vec<_> =
+        named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+    overrides.extend(pairs(&set)?);
+    Ok(overrides)
+}
+
+/// `KEY=VALUE` each.
+pub(super) fn pairs(set: &[String]) -> Result<Vec<(String, String)>> {
+    let pair = |text: &String| {
+        let pair = text.split_once('=').map(|(key, value)| (key.trim().to_owned(), value.to_owned()));
+        pair.ok_or_else(|| {
+            Error::new(
+                Kind::Invalid,
+                format!("--set {text}: write it as --set KEY=VALUE, e.g. --set server.port=8080"),
+            )
+        })
+    };
+    set.iter().map(pair).collect()
+}
+
+/// The configuration, with what the API stored in the data directory.
+pub(super) fn resolve(file: Option<PathBuf>, overrides: Vec<(String, String)>) -> Result<Resolved> {
+    let wrong = |mistakes: config::Mistakes| Error::new(Kind::Invalid, mistakes.to_string());
+    let mut inputs = Inputs::from_process(file, overrides).map_err(wrong)?;
+    let resolved = config::resolve(&inputs).map_err(wrong)?;
+    inputs.stored = controls::stored(&resolved.config.data_dir.join(App::STORED_SETTINGS))?;
+    config::resolve(&inputs).map_err(wrong)
+}

@@ -1,0 +1,19 @@
+//! The hub: every live picture by name, one place where producers and consumers meet.
+//!
+//! Fed by `sources`, read by `record` and `api`. Knows neither of them: a consumer asks for a [`Viewer`] (latest frame
+//! wins) or a tap (every frame, bounded). Frames are coded bytes shared by reference; nothing here decodes, does I/O
+//! or holds a lock that two streams share while a frame passes.
+
+mod frame;
+mod name;
+mod publishers;
+mod registry;
+mod stream;
+mod viewer;
+
+pub use frame::{BOUNDARY, DELIMITER, Frame};
+pub use name::StreamName;
+pub use publishers::Publisher;
+pub use registry::{Change, Registry, Settings};
+pub use stream::{Ended, Picture, State, Stats, Stream};
+pub use viewer::Viewer;

@@ -1,0 +1,223 @@
+//! All streams by name.
+//!
+//! Looking one up takes no lock: the map is replaced as a whole when a stream comes or goes, which is rare.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::broadcast;
+use tracing::info;
+
+use super::frame::Frame;
+use super::name::StreamName;
+use super::publishers::Publisher;
+use super::stream::{Ended, Picture, Stream};
+use crate::base::clock::Clock;
+use crate::base::error::{Error, Kind, Result};
+
+/// May be changed while streams run.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// A stream without a frame for this long is removed.
+    pub timeout: Duration,
+    pub max_concurrent: usize,
+    /// Frames kept per stream.
+    pub max_buffer_frames: usize,
+}
+
+/// A stream came or went.
+#[derive(Clone, Debug)]
+pub enum Change {
+    Online(StreamName),
+    Offline { name: StreamName, reason: &'static str },
+}
+
+/// Called with each new stream before its first frame, so that a consumer that wants every frame gets every frame.
+type Attach = Box<dyn Fn(&Arc<Stream>) + Send + Sync>;
+
+type Map = BTreeMap<StreamName, Arc<Stream>>;
+
+/// What streams share. Nothing in here is locked while a frame passes.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) clock: Clock,
+    pub(super) settings: ArcSwap<Settings>,
+    /// Bytes of frames in all rings.
+    pub(super) ring_bytes: AtomicUsize,
+}
+
+impl Shared {
+    pub(super) const ALL_RINGS_BYTES: usize = 256 << 20;
+}
+
+/// Cheap to clone; clones are the same registry.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    map: ArcSwap<Map>,
+    /// Held by whoever replaces the map.
+    changing: Mutex<Changing>,
+    attach: OnceLock<Attach>,
+    changes: broadcast::Sender<Change>,
+}
+
+struct Changing {
+    closed: bool,
+}
+
+impl Registry {
+    /// Changes a slow listener may fall behind by; then it must look at everything again.
+    const CHANGES: usize = 256;
+
+    pub fn new(settings: Settings, clock: Clock) -> Self {
+        Self(Arc::new(Inner {
+            shared: Arc::new(Shared {
+                clock,
+                settings: ArcSwap::from_pointee(settings),
+                ring_bytes: AtomicUsize::new(0),
+            }),
+            map: ArcSwap::default(),
+            changing: Mutex::new(Changing { closed: false }),
+            attach: OnceLock::new(),
+            changes: broadcast::Sender::new(Self::CHANGES),
+        }))
+    }
+
+    /// Says what is done with each new stream before its first frame. Once, before anything is published.
+    pub fn on_new_stream(&self, attach: impl Fn(&Arc<Stream>) + Send + Sync + 'static) {
+        let unset = self.0.attach.set(Box::new(attach)).is_ok();
+        debug_assert!(unset, "one owner decides what is attached");
+    }
+
+    pub fn apply(&self, settings: Settings) {
+        self.0.shared.settings.store(Arc::new(settings));
+    }
+
+    pub fn settings(&self) -> Settings {
+        **self.0.shared.settings.load()
+    }
+
+    pub fn get(&self, name: &str) -> Option<Arc<Stream>> {
+        self.0.map.load().get(name).cloned()
+    }
+
+    /// All streams, by name.
+    pub fn all(&self) -> Vec<Arc<Stream>> {
+        self.0.map.load().values().cloned().collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.map.load().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of frames kept in all rings.
+    pub fn buffered_bytes(&self) -> usize {
+        self.0.shared.ring_bytes.load(Ordering::Relaxed)
+    }
+
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.0.changes.subscribe()
+    }
+
+    /// Puts a picture into the stream of that name, which is made if need be.
+    ///
+    /// # Errors
+    /// `Unavailable` when there are `max_concurrent` streams already, or the program is ending.
+    pub fn publish(&self, name: &StreamName, picture: Picture, from: Publisher) -> Result<Arc<Frame>> {
+        loop {
+            let stream = match self.get(name.as_str()) {
+                Some(stream) => stream,
+                None => self.create(name)?,
+            };
+            match stream.publish(picture.clone(), from) {
+                Ok(frame) => return Ok(frame),
+                Err(Ended) => {} // removed since we looked: the next look makes a new one
+            }
+        }
+    }
+
+    fn create(&self, name: &StreamName) -> Result<Arc<Stream>> {
+        let changing = self.0.changing.lock().expect("attaching does not panic");
+        if changing.closed {
+            return Err(Error::new(Kind::Unavailable, "the server is shutting down"));
+        }
+        let map = self.0.map.load();
+        if let Some(stream) = map.get(name) {
+            return Ok(Arc::clone(stream));
+        }
+        let most = self.settings().max_concurrent;
+        if map.len() >= most {
+            let full = format!("there are {most} streams already (streams.max_concurrent)");
+            return Err(Error::new(Kind::Unavailable, full).retry_after(Duration::from_secs(10)));
+        }
+        let stream = Stream::new(name.clone(), Arc::clone(&self.0.shared));
+        if let Some(attach) = self.0.attach.get() {
+            attach(&stream);
+        }
+        let mut next = Map::clone(&map);
+        next.insert(name.clone(), Arc::clone(&stream));
+        self.0.map.store(Arc::new(next));
+        info!(stream = %name, "stream started");
+        self.announce(Change::Online(name.clone()));
+        Ok(stream)
+    }
+
+    /// Removes the stream and closes its viewers; `None` if there was none.
+    pub fn remove(&self, name: &str, reason: &'static str) -> Option<Arc<Stream>> {
+        self.remove_when(name, reason, |stream| {
+            stream.end();
+            true
+        })
+    }
+
+    /// Removes the stream if `end` ended it.
+    fn remove_when(
+        &self,
+        name: &str,
+        reason: &'static str,
+        end: impl Fn(&Stream) -> bool,
+    ) -> Option<Arc<Stream>> {
+        let _changing = self.0.changing.lock().expect("attaching does not panic");
+        let map = self.0.map.load();
+        let stream = Arc::clone(map.get(name).filter(|stream| end(stream))?);
+        let mut next = Map::clone(&map);
+        next.remove(name);
+        self.0.map.store(Arc::new(next));
+        info!(stream = %stream.name, reason, frames = stream.stats().total_frames, "stream removed");
+        self.announce(Change::Offline { name: stream.name.clone(), reason });
+        Some(stream)
+    }
+
+    /// Removes what has been silent for the timeout; returns the names.
+    pub fn remove_inactive(&self) -> Vec<StreamName> {
+        let timeout = self.settings().timeout;
+        let end = |stream: &Stream| stream.end_if_silent(timeout);
+        let removed = self.all().into_iter().filter_map(|s| self.remove_when(s.name.as_str(), "inactive", end));
+        removed.map(|stream| stream.name.clone()).collect()
+    }
+
+    /// Ends every stream and takes no new one.
+    pub fn close(&self) {
+        self.0.changing.lock().expect("attaching does not panic").closed = true;
+        for stream in self.all() {
+            self.remove(stream.name.as_str(), "shutdown");
+        }
+    }
+
+    fn announce(&self, change: Change) {
+        // No listener is no failure.
+        let _ = self.0.changes.send(change);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+//! One stream: frames come in from any publisher, the newest goes to every viewer, each goes to every tap.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use pixels::jpeg::Header;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::frame::Frame;
+use super::name::StreamName;
+use super::publishers::{Publisher, Publishers};
+use super::registry::Shared;
+use super::viewer::Viewer;
+use crate::base::clock::{Anchor, MediaTime, Monotonic, Wall};
+use crate::base::queue::{self, Bound, Counter, Full, Receiver};
+
+/// Made and ended by the registry. The lock inside is this stream's own and held for microseconds.
+#[derive(Debug)]
+pub struct Stream {
+    pub name: StreamName,
+    pub created_at: Wall,
+    created: Monotonic,
+    shared: Arc<Shared>,
+    latest: watch::Sender<Latest>,
+    inner: Mutex<Inner>,
+    pub(super) viewers: AtomicUsize,
+    /// Frames handed to viewers.
+    pub delivered: Counter,
+    /// Frames a slow viewer never saw, because newer ones had come.
+    pub skipped: Counter,
+    /// Bytes of JPEG taken in.
+    pub received_bytes: Counter,
+}
+
+/// What viewers look at.
+#[derive(Clone, Debug)]
+pub(super) enum Latest {
+    Nothing,
+    Frame(Arc<Frame>),
+    Ended,
+}
+
+#[derive(Debug)]
+struct Inner {
+    ring: VecDeque<Arc<Frame>>,
+    ring_bytes: usize,
+    anchor: Anchor,
+    last: Option<Arc<Frame>>,
+    active: Monotonic,
+    total: u64,
+    publishers: Publishers,
+    taps: Vec<queue::Sender<Arc<Frame>>>,
+    ended: bool,
+}
+
+/// The stream was removed; a push under its name starts a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended;
+
+/// A JPEG that has been looked at and found whole.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    pub jpeg: Bytes,
+    pub header: Header,
+    pub source_time: Option<MediaTime>,
+}
+
+/// What a stream is doing, as clients see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Nothing has come yet.
+    Pending,
+    Online,
+    /// Nothing has come for [`Stream::IDLE_AFTER`].
+    Idle,
+}
+
+/// A stream's figures at one moment.
+#[derive(Clone, Debug)]
+pub struct Stats {
+    pub state: State,
+    pub uptime: Duration,
+    pub inactive: Duration,
+    pub last: Option<Arc<Frame>>,
+    pub total_frames: u64,
+    pub viewers: usize,
+    pub publishers: usize,
+    pub buffered: usize,
+    pub buffered_bytes: usize,
+    /// Frames a second over the last five seconds.
+    pub fps: f64,
+}
+
+impl Stream {
+    /// Bytes of frames kept per stream, whatever their number.
+    const RING_BYTES: usize = 8 << 20;
+    pub const IDLE_AFTER: Duration = Duration::from_secs(5);
+    const FPS_WINDOW: Duration = Duration::from_secs(5);
+
+    pub(super) fn new(name: StreamName, shared: Arc<Shared>) -> Arc<Self> {
+        let (now, wall) = (shared.clock.now(), shared.clock.wall());
+        Arc::new(Self {
+            name,
+            created_at: wall,
+            created: now,
+            shared,
+            latest: watch::Sender::new(Latest::Nothing),
+            inner: Mutex::new(Inner {
+                ring: VecDeque::new(),
+                ring_bytes: 0,
+                anchor: Anchor::new(now, wall),
+                last: None,
+                active: now,
+                total: 0,
+                publishers: Publishers::default(),
+                taps: Vec::new(),
+                ended: false,
+            }),
+            viewers: AtomicUsize::new(0),
+            delivered: Counter::default(),
+            skipped: Counter::default(),
+            received_bytes: Counter::default(),
+        })
+    }
+
+    /// Takes one picture in: it becomes the latest, goes into the ring and to every tap.
+    ///
+    /// Never blocks: a tap that is full follows its own policy.
+    pub fn publish(&self, picture: Picture, from: Publisher) -> Result<Arc<Frame>, Ended> {
+        let (now, wall) = (self.shared.clock.now(), self.shared.clock.wall());
+        let mut inner = self.lock();
+        if inner.ended {
+            return Err(Ended);
+        }
+        let media_time = inner.anchor.media_time(now, wall);
+        inner.total += 1;
+        let Picture { jpeg, header, source_time } = picture;
+        let frame = Frame::new(jpeg, header, now, media_time, source_time, inner.total);
+        inner.active = now;
+        inner.last = Some(Arc::clone(&frame));
+        inner.publishers.heard(from, now);
+        inner.taps.retain(|tap| tap.send(Arc::clone(&frame), frame.jpeg.len()) != queue::Sent::Closed);
+        inner.keep(Arc::clone(&frame), &self.shared);
+        self.latest.send_replace(Latest::Frame(Arc::clone(&frame)));
+        drop(inner);
+        self.received_bytes.add(frame.jpeg.len() as u64);
+        Ok(frame)
+    }
+
+    /// Watches; `max_fps` must be a positive number.
+    pub fn view(self: &Arc<Self>, max_fps: Option<f64>) -> Viewer {
+        Viewer::new(Arc::clone(self), self.latest.subscribe(), max_fps)
+    }
+
+    /// Every frame from now on, for one who must not miss any. `None` when the stream has ended.
+    ///
+    /// The receiver gets `Closed` once the stream has ended and all before it was taken.
+    pub fn tap(&self, bound: Bound, full: Full, dropped: Counter) -> Option<Receiver<Arc<Frame>>> {
+        let mut inner = self.lock();
+        if inner.ended {
+            return None;
+        }
+        let (sender, receiver) = queue::bounded(bound, full, dropped);
+        inner.taps.push(sender);
+        Some(receiver)
+    }
+
+    pub fn latest(&self) -> Option<Arc<Frame>> {
+        self.lock().last.clone()
+    }
+
+    pub fn viewers(&self) -> usize {
+        self.viewers.load(Ordering::Relaxed)
+    }
+
+    pub fn stats(&self) -> Stats {
+        let now = self.shared.clock.now();
+        let inner = self.lock();
+        let inactive = now.since(inner.active);
+        Stats {
+            state: match inner.last {
+                None => State::Pending,
+                Some(_) if inactive < Self::IDLE_AFTER => State::Online,
+                Some(_) => State::Idle,
+            },
+            uptime: now.since(self.created),
+            inactive,
+            last: inner.last.clone(),
+            total_frames: inner.total,
+            viewers: self.viewers(),
+            publishers: inner.publishers.count(now),
+            buffered: inner.ring.len(),
+            buffered_bytes: inner.ring_bytes,
+            fps: inner.fps(now),
+        }
+    }
+
+    /// Ends the stream: viewers are closed, taps drained by their owners, frames freed.
+    pub(super) fn end(&self) {
+        self.end_locked(self.lock());
+    }
+
+    /// Ends the stream unless a frame came within the last `timeout`; whether it did.
+    pub(super) fn end_if_silent(&self, timeout: Duration) -> bool {
+        let inner = self.lock();
+        let silent = self.shared.clock.now().since(inner.active) >= timeout;
+        if silent {
+            self.end_locked(inner);
+        }
+        silent
+    }
+
+    fn end_locked(&self, mut inner: MutexGuard<'_, Inner>) {
+        inner.ended = true;
+        inner.taps.clear();
+        inner.ring.clear();
+        self.shared.ring_bytes.fetch_sub(std::mem::take(&mut inner.ring_bytes), Ordering::Relaxed);
+        self.latest.send_replace(Latest::Ended);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no code that can panic runs under this lock")
+    }
+}
+
+impl Inner {
+    /// Puts a frame into the ring and lets old ones go: by number, by this stream's bytes, by all streams' bytes.
+    /// The newest always stays.
+    fn keep(&mut self, frame: Arc<Frame>, shared: &Shared) {
+        let most = shared.settings.load().max_buffer_frames.max(1);
+        let mut all = shared.ring_bytes.fetch_add(frame.jpeg.len(), Ordering::Relaxed) + frame.jpeg.len();
+        self.ring_bytes += frame.jpeg.len();
+        self.ring.push_back(frame);
+        while self.ring.len() > 1
+            && (self.ring.len() > most || self.ring_bytes > Stream::RING_BYTES || all > Shared::ALL_RINGS_BYTES)
+        {
+            let old = self.ring.pop_front().expect("there are at least two").jpeg.len();
+            self.ring_bytes -= old;
+            all = shared.ring_bytes.fetch_sub(old, Ordering::Relaxed) - old;
+        }
+    }
+
+    fn fps(&self, now: Monotonic) -> f64 {
+        let mut times = self.ring.iter().map(|f| f.at).filter(|&at| now.since(at) < Stream::FPS_WINDOW);
+        let Some(first) = times.next() else { return 0.0 };
+        let (mut last, mut intervals) = (first, 0_u32);
+        for at in times {
+            (last, intervals) = (at, intervals + 1);
+        }
+        let span = last.since(first).as_secs_f64();
+        if span > 0.0 { f64::from(intervals) / span } else { 0.0 }
+    }
+}

@@ -1,0 +1,78 @@
+//! One that watches: always the latest frame, never a queue.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::frame::Frame;
+use super::stream::{Latest, Stream};
+
+/// Counts as one viewer of its stream until dropped. Costs no wake-up while nothing new arrives.
+#[derive(Debug)]
+pub struct Viewer {
+    stream: Arc<Stream>,
+    latest: watch::Receiver<Latest>,
+    seen: u64,
+    cap: Option<Cap>,
+}
+
+/// At most one frame each `period`, on a raster that doesn't drift.
+#[derive(Debug)]
+struct Cap {
+    period: Duration,
+    due: Option<Instant>,
+}
+
+impl Viewer {
+    /// `max_fps`: deliver no more than that; `None` delivers every frame the viewer is fast enough for.
+    pub(super) fn new(stream: Arc<Stream>, latest: watch::Receiver<Latest>, max_fps: Option<f64>) -> Self {
+        stream.viewers.fetch_add(1, Ordering::Relaxed);
+        let cap = max_fps.map(|fps| Cap { period: Duration::from_secs_f64(1.0 / fps), due: None });
+        Self { stream, latest, seen: 0, cap }
+    }
+
+    pub fn stream(&self) -> &Arc<Stream> {
+        &self.stream
+    }
+
+    /// The newest frame not yet seen, as soon as there is one; `None` when the stream has ended.
+    pub async fn next(&mut self) -> Option<Arc<Frame>> {
+        if let Some(due) = self.cap.as_ref().and_then(|cap| cap.due) {
+            sleep_until(due).await;
+        }
+        loop {
+            let fresh = match &*self.latest.borrow_and_update() {
+                Latest::Ended => return None,
+                Latest::Frame(frame) if frame.sequence > self.seen => Some(Arc::clone(frame)),
+                Latest::Frame(_) | Latest::Nothing => None,
+            };
+            if let Some(frame) = fresh {
+                self.took(&frame);
+                return Some(frame);
+            }
+            self.latest.changed().await.ok()?;
+        }
+    }
+
+    fn took(&mut self, frame: &Frame) {
+        if self.seen > 0 && self.cap.is_none() {
+            self.stream.skipped.add(frame.sequence - self.seen - 1);
+        }
+        self.seen = frame.sequence;
+        self.stream.delivered.add(1);
+        if let Some(cap) = &mut self.cap {
+            let now = Instant::now();
+            let on_raster = cap.due.map(|due| due + cap.period).filter(|next| *next > now);
+            cap.due = Some(on_raster.unwrap_or(now + cap.period));
+        }
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        self.stream.viewers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
