@@ -84,7 +84,7 @@ impl Input {
         let (name, container) = match source {
             Source::File(path) => {
                 let name = path.display().to_string();
-                let opened = format::input(path).map_err(|e| Error::Open(name.clone(), e.to_string()))?;
+                let opened = open_file(path).map_err(|why| Error::Open(name.clone(), why))?;
                 (name, opened)
             }
             Source::Camera { device, width, height, fps } => {
@@ -200,12 +200,26 @@ impl Input {
     }
 }
 
+/// Opens a file, and nothing that a name or a playlist in it could lead to elsewhere.
+fn open_file(path: &Path) -> Result<format::context::Input, String> {
+    // The binding panics on such names.
+    let name = path.to_str().filter(|name| !name.contains('\0')).ok_or("its name is not valid UTF-8 text")?;
+    let mut options = Dictionary::new();
+    options.set("protocol_whitelist", "file");
+    // With the prefix a colon in the name can't be taken for a protocol.
+    format::input_with_dictionary(&format!("file:{name}"), options).map_err(|e| e.to_string())
+}
+
 /// Asks for MJPEG first: it passes through uncoded, and most cameras reach their best rates with it.
 fn open_camera(
     device: &str,
     size: Option<(u32, u32)>,
     fps: Option<u32>,
 ) -> Result<format::context::Input, Error> {
+    let failed = |why: String| Error::Camera(device.to_owned(), why);
+    if device.contains('\0') {
+        return Err(failed("no device has such a name".to_owned()));
+    }
     let v4l2 = ffmpeg_next::device::input::video()
         .find(|format| matches!(format.name(), "video4linux2" | "video4linux2,v4l2" | "v4l2"))
         .ok_or(Error::NoCameras)?;
@@ -220,7 +234,6 @@ fn open_camera(
     mjpeg.set("input_format", "mjpeg");
     let open = |options: Dictionary<'_>| format::open_with(device, &v4l2, options);
     let opened = open(mjpeg).or_else(|_| open(wish)).or_else(|_| open(Dictionary::new()));
-    let failed = |why: String| Error::Camera(device.to_owned(), why);
     match opened.map_err(|e| failed(e.to_string()))? {
         format::Context::Input(input) => Ok(input),
         format::Context::Output(_) => Err(failed("it is an output".to_owned())),

@@ -41,18 +41,50 @@ impl Converter {
             let input = scaler.input();
             (input.width, input.height, input.format) == (width, height, format)
         };
+        let kind = Kind::of(format);
+        // FFmpeg's converter squeezes a "J" format to limited range unless its target is one too.
+        let target = if kind == Kind::FullYuv { Pixel::YUVJ420P } else { Pixel::YUV420P };
         if !self.scaler.0.as_ref().is_some_and(same) {
             let flags = scaling::Flags::BILINEAR | scaling::Flags::ACCURATE_RND;
-            let made = scaling::Context::get(format, width, height, Pixel::YUV420P, width, height, flags)?;
-            self.scaler.0 = Some(made);
+            self.scaler.0 = Some(scaling::Context::get(format, width, height, target, width, height, flags)?);
         }
         let scaler = self.scaler.0.as_mut().expect("made above");
-        let mut out = frame::Video::new(Pixel::YUV420P, width, height);
+        let mut out = frame::Video::new(target, width, height);
         scaler.run(decoded, &mut out)?;
-        // Between kinds of YUV the converter keeps range and matrix; from RGB it makes BT.601 limited.
-        out.set_color_range(decoded.color_range());
-        out.set_color_space(decoded.color_space());
+        if kind == Kind::Other {
+            // What the converter makes of RGB and grey, whatever the picture said of itself.
+            out.set_color_range(color::Range::MPEG);
+            out.set_color_space(color::Space::SMPTE170M);
+        } else {
+            // Between kinds of YUV it keeps range and matrix.
+            out.set_color_range(decoded.color_range());
+            out.set_color_space(decoded.color_space());
+        }
         Ok(copied(&out))
+    }
+}
+
+/// How FFmpeg's converter treats a pixel format.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Yuv,
+    /// YUV whose very format says full range.
+    FullYuv,
+    /// RGB, palettes, grey, black and white.
+    Other,
+}
+
+impl Kind {
+    fn of(format: Pixel) -> Self {
+        let name = format.descriptor().map_or("", |descriptor| descriptor.name());
+        let yuv = ["yuv", "nv1", "nv2", "nv4", "yuyv", "yvyu", "uyvy", "uyyv", "ayuv", "vuy", "p01", "p21", "p41", "y21", "xv"];
+        if name.starts_with("yuvj") {
+            Self::FullYuv
+        } else if yuv.iter().any(|start| name.starts_with(start)) {
+            Self::Yuv
+        } else {
+            Self::Other
+        }
     }
 }
 
