@@ -55,7 +55,12 @@ impl Cleanup {
     }
 
     /// Cleans up until `stopping`.
-    pub async fn run(self, settings: Settings, local_now: impl Fn() -> DateTime, stopping: CancellationToken) {
+    pub async fn run(
+        self,
+        settings: Settings,
+        local_now: impl Fn() -> DateTime,
+        stopping: CancellationToken,
+    ) {
         let mut last = local_now();
         loop {
             tokio::select! {
@@ -67,7 +72,9 @@ impl Cleanup {
                 if passed(last, now, settings.daily_at) { record::Rules::All } else { record::Rules::Room };
             last = now;
             match self.clean(rules).await {
-                Ok(done) if !done.removed.is_empty() => warn!(streams = ?done.removed, "inactive streams removed"),
+                Ok(done) if !done.removed.is_empty() => {
+                    warn!(streams = ?done.removed, "inactive streams removed")
+                }
                 Ok(_) => {}
                 Err(e) => error!(error = %e, "clean-up failed; trying again later"),
             }

@@ -38,7 +38,8 @@ impl Controls {
             .map_err(|fields| Error::invalid_fields("some settings can't be changed so", fields))?;
         let json = serde_json::to_vec_pretty(&next.stored()).expect("JSON values are JSON");
         if let Some(folder) = self.stored.parent() {
-            std::fs::create_dir_all(folder).map_err(|e| Error::internal("the settings can't be stored", e))?;
+            std::fs::create_dir_all(folder)
+                .map_err(|e| Error::internal("the settings can't be stored", e))?;
         }
         fs::replace(&self.stored, &json).map_err(|e| Error::internal("the settings can't be stored", e))?;
         (self.apply)(&next.config);
@@ -57,7 +58,8 @@ pub fn stored(path: &std::path::Path) -> Result<Map<String, Value>> {
     match std::fs::read(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Map::new()),
         Err(e) => Err(Error::internal(format!("{name} can't be read"), e)),
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map_err(|e| Error::internal(format!("{name} is not what PUT /api/config stored; mend or remove it"), e)),
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| {
+            Error::internal(format!("{name} is not what PUT /api/config stored; mend or remove it"), e)
+        }),
     }
 }

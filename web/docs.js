@@ -17,7 +17,7 @@ function h(tag, attributes, ...children) {
     if (typeof value === 'function') el[name] = value;
     else if (value != null && value !== false) el.setAttribute(name, value === true ? '' : value);
   }
-  el.append(...children.flat().filter((child) => child != null && child !== false && child !== ''));
+  el.append(...children.flat(Infinity).filter((child) => child != null && child !== false && child !== ''));
   return el;
 }
 
@@ -165,8 +165,16 @@ function route(method, path, operation, shared) {
   const body = operation.requestBody && deref(operation.requestBody);
   const responses = Object.entries(operation.responses ?? {}).map(([code, r]) => [code, deref(r)]);
   const part = (title, ...children) => h('section', null, h('h4', null, title), children);
-  const parameter = (p) => property(p.name, { ...p.schema, description: p.description ?? p.schema?.description },
-    p.required ? null : false, []);
+  const parameter = (p) => {
+    const type = [p.schema?.type].flat().filter((one) => one !== 'null'); // It can be left out, but not be null.
+    return property(p.name, { ...p.schema, type: type.length > 1 ? type : type[0], description: p.description ?? p.schema?.description }, p.required ? null : false, []);
+  };
+  const says = (code, r) => words(r.description || REASONS[code] || '');
+  const refusals = new Map(); // Those with the same body together.
+  for (const [code, r] of responses.filter((one) => one[0] >= 400)) {
+    const key = JSON.stringify(r.content);
+    refusals.set(key, [...(refusals.get(key) ?? []), [code, r]]);
+  }
   const places = { path: 'Path', query: 'Query', header: 'Headers', cookie: 'Cookies' };
   const el = h('article', { class: 'route', id },
     h('h3', null, h('span', { class: `method ${method}` }, method.toUpperCase()), h('code', null, breakable(path)), h('a', { class: 'anchor', href: `#${id}`, 'aria-label': `Link to ${method} ${path}` }, '#')),
@@ -178,8 +186,10 @@ function route(method, path, operation, shared) {
       return here.length > 0 && part(title, here.map(parameter));
     }),
     body && part(body.required ? 'Body' : 'Body, optional', prose(body.description), content(body)),
-    part('Answers', responses.map(([code, r]) => h('div', { class: 'answer' },
-      h('b', { class: `code c${code[0]}` }, code), h('div', null, h('span', { class: 'reason' }, words(r.description || REASONS[code] || '')), content(r))))));
+    part('Answers', responses.filter(([code]) => code < 400).map(([code, r]) => h('div', { class: 'answer' },
+      h('b', { class: `code c${code[0]}` }, code), h('div', null, h('span', { class: 'reason' }, says(code, r)), content(r))))),
+    refusals.size > 0 && part('Refusals', [...refusals.values()].map((alike) => h('div', { class: 'refusal' },
+      h('div', { class: 'reason' }, alike.map(([code, r]) => h('span', null, h('b', null, code), says(code, r)))), content(alike[0][1])))));
   const text = [method, path, operation.summary, operation.description, operation.operationId].join(' ').toLowerCase();
   const link = h('a', { href: `#${id}` }, h('span', { class: `method ${method}` }, method === 'delete' ? 'DEL' : method.toUpperCase()), h('span', null, breakable(path)));
   return { el, link, text };
@@ -192,8 +202,9 @@ let groups = [];
 
 function draw() {
   const { title, version, description } = doc.info;
-  const secured = 'If the server has auth.token set, send it as a header, Authorization: Bearer <token>, or where that can’t be done as ?token=<token>.';
-  $('intro').replaceChildren(h('h1', null, `${title} API`, h('span', { class: 'version' }, version)), ...prose(description), h('p', { class: 'muted' }, secured));
+  const secured = 'If the server has `auth.token` set, send it in the header `Authorization: Bearer <token>`, or where that can’t be done as `?token=<token>`.';
+  $('intro').replaceChildren(h('h1', null, `${title} API`, h('span', { class: 'version' }, version)), ...prose(description), h('p', { class: 'muted' }, words(secured)),
+    h('p', { class: 'muted' }, 'For programs: ', h('a', { href: '/api/openapi.json' }, 'OpenAPI 3.1')));
   const told = new Map((doc.tags ?? []).map((tag) => [tag.name, { ...tag, routes: [] }]));
   for (const [path, item] of Object.entries(doc.paths ?? {})) {
     for (const method of METHODS.filter((one) => item[one])) {
@@ -228,7 +239,10 @@ function filter() {
   $('none').hidden = left > 0 || !groups.length;
 }
 
-$('search').oninput = filter;
+$('search').oninput = () => {
+  filter();
+  scrollTo(0, 0);
+};
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === '/' && !event.target.matches('input')) {

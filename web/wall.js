@@ -38,6 +38,13 @@ async function ask(path, { method = 'GET', body, seconds = 8, any = false } = {}
   throw Object.assign(new Error(text), { status: response.status });
 }
 
+async function askJson(path, options) {
+  const response = await ask(path, options);
+  return response.json().catch(() => {
+    throw new Error('Something else answers in its place.');
+  });
+}
+
 /** For elements that can't send a header. */
 const media = (path) => (token ? `${path}${path.includes('?') ? '&' : '?'}token=${encodeURIComponent(token)}` : path);
 const of = (name) => `/api/streams/${encodeURIComponent(name)}`;
@@ -68,10 +75,7 @@ async function poll() {
   if (document.hidden || asking) return;
   [polling, pollAgain] = [true, false];
   try {
-    const [list, health] = await Promise.all([
-      ask('/api/streams').then((r) => r.json()),
-      ask('/health', { any: true }).then((r) => r.json()),
-    ]);
+    const [list, health] = await Promise.all([askJson('/api/streams'), askJson('/health', { any: true })]);
     [streams, heard, failures] = [list.streams, new Date(), 0];
     reached(health, list);
   } catch (e) {
@@ -92,7 +96,7 @@ function reached(health, list) {
   document.body.classList.remove('is-away');
   const ill = Object.entries(health.components ?? {}).filter(([, c]) => c.detail);
   const known = { healthy: 'Healthy', degraded: 'Degraded', stopping: 'Stopping' };
-  say($('health'), known[health.status] ?? health.status ?? 'Unknown').dataset.is = health.status;
+  say($('health'), known[health.status] ?? 'Unknown').dataset.is = health.status;
   $('trouble').hidden = !ill.length;
   say($('trouble'), ill.map(([name, c]) => `${capital(name)}: ${c.detail}`).join(' · '));
   const viewers = streams.reduce((sum, s) => sum + s.viewer_count, 0);
@@ -152,6 +156,7 @@ function askToken() {
   forget();
   clearTimeout(timer);
   [asking, away, failures] = [true, false, 0];
+  document.body.classList.remove('is-away');
   $('away').hidden = $('trouble').hidden = true;
   say($('health'), 'Locked').dataset.is = 'away';
   for (const id of ['streams', 'viewers']) say($(id), '–');
@@ -245,7 +250,11 @@ const wanted = (tile) => tile.stream && tile.seen && !tile.el.hidden && (tile ==
 const windows = new Map();
 const me = Math.random();
 const channel = new BroadcastChannel('onair');
-channel.onmessage = ({ data }) => windows.set(data.me, data.shown ? Date.now() : 0);
+channel.onmessage = ({ data }) => {
+  const before = room();
+  windows.set(data.me, data.shown ? Date.now() : 0);
+  if (room() !== before) arrange();
+};
 const room = () => Math.floor(MOST_LIVE / (1 + [...windows.values()].filter((at) => Date.now() - at < 5000).length));
 
 /** Gives the live connections to tiles on screen; the others get stills. */
@@ -375,7 +384,7 @@ function actions(root, stream) {
     const text = 'Its viewers are disconnected and its recording is closed; recorded files stay. If something still sends pictures under this name, it comes back with the next one.';
     if (!(await sure(`Delete ${name}?`, text))) return;
     attempt(button, name, async () => {
-      toast((await (await ask(of(name), { method: 'DELETE', seconds: 60 })).json()).message);
+      toast((await askJson(of(name), { method: 'DELETE', seconds: 60 })).message);
       if (route.name === name) location.hash = '#/';
     });
   };
@@ -433,6 +442,7 @@ function renderStage() {
   const s = streams.find((one) => one.name === route.name);
   big.stream = s ?? null;
   stage.classList.toggle('ended', !s);
+  $('facts').hidden = !s;
   for (const name of ['record', 'delete']) action(stage, name).hidden = !s;
   if (!s) {
     const why = endings.get(route.name);
@@ -502,7 +512,7 @@ async function listRecordings() {
   if (!['stage', 'recordings'].includes(view) || asking || away || document.hidden) return;
   try {
     const query = view === 'stage' ? `?stream=${encodeURIComponent(name)}` : '';
-    const answer = await (await ask(`/api/recordings${query}`)).json();
+    const answer = await askJson(`/api/recordings${query}`);
     if (route.view === view && route.name === name) renderRecordings((recordings = answer));
   } catch (e) {
     if (e.status === 401) askToken();

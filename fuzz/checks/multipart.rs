@@ -22,7 +22,11 @@ pub(crate) fn multipart(input: &[u8]) {
     }
 }
 
-fn read(boundary: &str, mut body: &[u8], mut size: impl FnMut(usize) -> usize) -> (Vec<Part>, Result<bool, Error>) {
+fn read(
+    boundary: &str,
+    mut body: &[u8],
+    mut size: impl FnMut(usize) -> usize,
+) -> (Vec<Part>, Result<bool, Error>) {
     let mut parser = Parser::new(boundary, LIMITS);
     let mut parts = Vec::new();
     while !body.is_empty() {

@@ -33,14 +33,26 @@ pub(super) struct FieldProblem {
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
-        Self { kind: "about:blank", title, status: status.as_u16(), detail: detail.into(), errors: Vec::new() }
+        Self {
+            kind: "about:blank",
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            errors: Vec::new(),
+        }
     }
 }
 
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
-        let field = |f: &crate::base::error::Field| FieldProblem { field: f.field.clone(), message: f.message.clone() };
-        Self { errors: error.fields().iter().map(field).collect(), ..Self::new(status(error.kind()), error.detail()) }
+        let field = |f: &crate::base::error::Field| FieldProblem {
+            field: f.field.clone(),
+            message: f.message.clone(),
+        };
+        Self {
+            errors: error.fields().iter().map(field).collect(),
+            ..Self::new(status(error.kind()), error.detail())
+        }
     }
 }
 

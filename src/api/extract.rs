@@ -2,12 +2,14 @@
 //! never plain text.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Json, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::base::error::{Error, Kind};
 use crate::streams::StreamName;
@@ -40,6 +42,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     }
 }
 
+/// Time for a JSON body to arrive.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
 /// A JSON body as `T`.
 pub(super) struct Body<T>(pub(super) T);
 
@@ -47,9 +52,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        match Json::<T>::from_request(request, state).await {
-            Ok(Json(body)) => Ok(Self(body)),
-            Err(rejection) => Err(refused_json(&rejection)),
+        match timeout(BODY_TIME, Json::<T>::from_request(request, state)).await {
+            Ok(Ok(Json(body))) => Ok(Self(body)),
+            Ok(Err(rejection)) => Err(refused_json(&rejection)),
+            Err(_) => {
+                let late = format!("the body was not whole after {} s", BODY_TIME.as_secs());
+                Err(Error::new(Kind::Timeout, late))
+            }
         }
     }
 }

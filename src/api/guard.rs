@@ -123,7 +123,7 @@ fn cors(request: &Request<Body>, server: &Server) -> HeaderMap {
     }
     headers.insert(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("X-Timestamp, X-Request-Id, Content-Range, Retry-After"),
+        HeaderValue::from_static("X-Timestamp, X-Source-Timestamp, X-Request-Id, Content-Range, Retry-After"),
     );
     if preflight {
         let methods = match (trusted, publish) {
@@ -134,7 +134,9 @@ fn cors(request: &Request<Body>, server: &Server) -> HeaderMap {
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("Authorization, Content-Type, Range, X-Timestamp, X-Request-Id, If-Match"),
+            HeaderValue::from_static(
+                "Authorization, Content-Type, Range, X-Timestamp, X-Request-Id, If-Match",
+            ),
         );
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     }
@@ -160,12 +162,18 @@ fn authorise(auth: &Auth, request: &Request<Body>) -> Result<()> {
         if auth.publish_keys.values().any(|key| offered.is_some_and(|o| key.is(o))) {
             return Err(Error::new(Kind::Forbidden, "this key is for another stream (auth.publish_keys)"));
         }
-        return Err(Error::new(Kind::Unauthorized, "publishing needs a key: send Authorization: Bearer <key>"));
+        return Err(Error::new(
+            Kind::Unauthorized,
+            "publishing needs a key: send Authorization: Bearer <key>",
+        ));
     }
     if auth.token.is_none() || is_token() {
         return Ok(());
     }
-    Err(Error::new(Kind::Unauthorized, "send Authorization: Bearer <token>, or ?token=<token> where headers can't be set"))
+    Err(Error::new(
+        Kind::Unauthorized,
+        "send Authorization: Bearer <token>, or ?token=<token> where headers can't be set",
+    ))
 }
 
 fn credentials(request: &Request<Body>) -> Option<String> {
@@ -201,7 +209,9 @@ fn client(peer: IpAddr, headers: &HeaderMap, server: &Server) -> IpAddr {
 /// The client's own id when it is a plain word, else a new one.
 fn request_id(headers: &HeaderMap) -> String {
     let plain = |id: &&str| {
-        !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        !id.is_empty()
+            && id.len() <= 64
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     };
     let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(plain);
     given.map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)

@@ -39,7 +39,9 @@ pub(super) struct Listener {
 pub(super) async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|e| {
         let why = match e.kind() {
-            std::io::ErrorKind::AddrInUse => "the port is in use; stop the other program or choose another port",
+            std::io::ErrorKind::AddrInUse => {
+                "the port is in use; stop the other program or choose another port"
+            }
             std::io::ErrorKind::PermissionDenied => "ports below 1024 need rights this user does not have",
             std::io::ErrorKind::AddrNotAvailable => "this machine does not have that address (server.host)",
             _ => "the address can't be used",
@@ -150,7 +152,10 @@ fn prepare(stream: &TcpStream) -> std::io::Result<()> {
     let socket = SockRef::from(stream);
     socket.set_tcp_user_timeout(Some(STALLED))?;
     socket.set_tcp_keepalive(
-        &TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10)).with_retries(3),
+        &TcpKeepalive::new()
+            .with_time(Duration::from_secs(30))
+            .with_interval(Duration::from_secs(10))
+            .with_retries(3),
     )
 }
 

@@ -205,14 +205,24 @@ impl Sources {
             Some(&Unit::Bytes),
             labels().zip(all.iter().map(|(stream, _)| stream.received_bytes.get())),
         )?;
-        to.gauges("stream_fps", "Frames a second", None, labels().zip(all.iter().map(|(_, stats)| stats.fps)))?;
+        to.gauges(
+            "stream_fps",
+            "Frames a second",
+            None,
+            labels().zip(all.iter().map(|(_, stats)| stats.fps)),
+        )?;
         to.gauges(
             "stream_inactive",
             "Time since the last frame",
             Some(&Unit::Seconds),
             labels().zip(all.iter().map(|(_, stats)| stats.inactive.as_secs_f64())),
         )?;
-        to.gauges("viewers", "Viewers", None, labels().zip(all.iter().map(|(_, stats)| stats.viewers as f64)))?;
+        to.gauges(
+            "viewers",
+            "Viewers",
+            None,
+            labels().zip(all.iter().map(|(_, stats)| stats.viewers as f64)),
+        )?;
         to.counters(
             "viewer_frames",
             "Frames handed to viewers",

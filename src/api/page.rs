@@ -8,7 +8,8 @@ use axum::routing::get;
 use super::Api;
 
 /// Scripts and pictures from here only; the pages are shown in no other site's frame.
-const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; frame-ancestors 'self'";
+const POLICY: &str =
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; frame-ancestors 'self'";
 
 const FILES: [(&str, &str, &str); 6] = [
     ("/", "text/html; charset=utf-8", include_str!("../../web/index.html")),

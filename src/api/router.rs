@@ -7,6 +7,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use utoipa::OpenApi;
+use utoipa::openapi::{Content, OpenApi as OpenApiDocument, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -31,8 +32,39 @@ use super::{Api, config, guard, page, publish, recordings, status, streams, view
 struct Document;
 
 /// The API as OpenAPI 3.1, made from the handlers.
-pub fn document() -> utoipa::openapi::OpenApi {
-    routes().into_openapi()
+pub fn document() -> OpenApiDocument {
+    finished(routes().into_openapi())
+}
+
+/// Says of every error that it is a problem, and of every route that it may answer one.
+fn finished(mut document: OpenApiDocument) -> OpenApiDocument {
+    const JSON: &str = "application/json";
+    const PROBLEM: &str = "application/problem+json";
+    let schema = Ref::from_schema_name("Problem");
+    let any = ResponseBuilder::new()
+        .description("Any other error")
+        .content(PROBLEM, Content::new(Some(schema)))
+        .build();
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete, &mut item.patch];
+        for operation in operations.into_iter().flatten() {
+            for response in operation.responses.responses.values_mut() {
+                let RefOr::T(response) = response else { continue };
+                if response.content.get(JSON).is_some_and(is_problem)
+                    && let Some(content) = response.content.shift_remove(JSON)
+                {
+                    response.content.insert(PROBLEM.to_owned(), content);
+                }
+            }
+            operation.responses.responses.insert("default".to_owned(), RefOr::T(any.clone()));
+        }
+    }
+    document
+}
+
+fn is_problem(content: &RefOr<Content>) -> bool {
+    let RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. }) = content else { return false };
+    schema.ref_location.ends_with("/Problem")
 }
 
 fn routes() -> OpenApiRouter<Api> {
@@ -52,6 +84,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(status::status))
         .routes(routes!(status::health))
         .routes(routes!(status::metrics))
+        .routes(routes!(status::api_metrics))
         .routes(routes!(ws::events))
 }
 
@@ -59,9 +92,7 @@ fn routes() -> OpenApiRouter<Api> {
 pub(super) fn router(api: &Api, setting: &str) -> Router {
     let routes = match setting {
         "server.ws_port" => Router::new().fallback(any(ws::events)),
-        "server.metrics_port" => {
-            Router::new().route("/metrics", get(status::metrics)).fallback(nothing_here)
-        }
+        "server.metrics_port" => Router::new().route("/metrics", get(status::metrics)).fallback(nothing_here),
         "server.health_port" => Router::new().route("/health", get(status::health)).fallback(nothing_here),
         _ => main(),
     };
@@ -74,9 +105,8 @@ pub(super) fn router(api: &Api, setting: &str) -> Router {
 
 fn main() -> Router<Api> {
     let (routes, document) = routes().split_for_parts();
-    let document = document.to_json().expect("the document is plain data");
+    let document = finished(document).to_json().expect("the document is plain data");
     routes
-        .route("/api/metrics", get(status::metrics))
         .route("/api/openapi.json", get(move || async move { page::json(document) }))
         .merge(page::routes())
         .fallback(nothing_here)

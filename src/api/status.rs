@@ -61,13 +61,19 @@ pub(super) async fn health(State(api): State<Api>) -> Response {
     let panics = api.tasks.panics() + api.meters.panics.get();
     let components = BTreeMap::from([
         ("recordings", Component::of(api.recorders.trouble())),
-        ("tasks", Component::of((panics > 0).then(|| format!("{panics} panics since the start; see the log")))),
+        ("tasks", Component { status: "ok", detail: Some(format!("{panics} panics since the start")) }),
     ]);
-    let degraded = components.values().any(|component| component.detail.is_some());
+    let degraded = components.values().any(|component| component.status != "ok");
     let settings = api.registry.settings();
     let recording = api.recorders.settings();
     let health = Health {
-        status: if stopping { "stopping" } else if degraded { "degraded" } else { "healthy" },
+        status: if stopping {
+            "stopping"
+        } else if degraded {
+            "degraded"
+        } else {
+            "healthy"
+        },
         active_streams: api.registry.len(),
         max_streams: settings.max_concurrent,
         recording_enabled: recording.enabled,
@@ -143,6 +149,15 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
             total_streams: stats.len(),
         },
     })
+}
+
+/// The same as `/metrics`
+#[utoipa::path(
+    get, path = "/api/metrics", tag = "operation",
+    responses((status = 200, content_type = "application/openmetrics-text"), (status = 401, body = Problem))
+)]
+pub(super) async fn api_metrics(state: State<Api>) -> Result<Response> {
+    metrics(state).await
 }
 
 /// Metrics in Prometheus' text format

@@ -48,7 +48,8 @@ pub(super) async fn list(State(api): State<Api>, Params(params): Params<ListPara
     let all: Vec<Stream> =
         api.registry.all().iter().filter(|s| named(s)).map(|s| shape(&api, s)).filter(wanted).collect();
     let total = all.len();
-    let streams: Vec<Stream> = all.into_iter().skip(params.offset).take(params.limit.unwrap_or(1000)).collect();
+    let streams: Vec<Stream> =
+        all.into_iter().skip(params.offset).take(params.limit.unwrap_or(1000)).collect();
     Json(StreamList { count: streams.len(), total, streams })
 }
 

@@ -37,7 +37,7 @@ pub(super) struct ViewParams {
 /// Watch a stream
 ///
 /// MJPEG (`multipart/x-mixed-replace; boundary=frame`); each part has `Content-Type`, `Content-Length` and
-/// `X-Timestamp` (media time). A viewer that is too slow for all frames gets the latest.
+/// `X-Timestamp` (media time), and `X-Source-Timestamp` if its publisher gave a time. A viewer that is too slow for all frames gets the latest.
 #[utoipa::path(
     get, path = "/stream/{name}", tag = "view",
     params(("name" = String, Path, description = "stream name"), ViewParams),
@@ -102,8 +102,9 @@ pub(super) async fn snapshot(
         return Err(Error::invalid("width", "a whole number from 16 to 8192"));
     }
     let stream = find(&api, &name)?;
-    let frame = stream.latest().ok_or_else(|| Error::not_found(format!("stream '{name}' has no frame yet")))?;
-    let time = frame.media_time.to_string();
+    let frame =
+        stream.latest().ok_or_else(|| Error::not_found(format!("stream '{name}' has no frame yet")))?;
+    let (time, source_time) = (frame.media_time.to_string(), frame.source_time.map(|time| time.to_string()));
     let jpeg = match params.width {
         Some(width) if width != u32::from(frame.header.shown_size().0) => scaled(frame, width).await?,
         _ => frame.jpeg.clone(),
@@ -112,7 +113,11 @@ pub(super) async fn snapshot(
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("image/jpeg"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert("x-timestamp", HeaderValue::try_from(time).expect("a time is plain ASCII"));
+    for (name, time) in [("x-timestamp", Some(time)), ("x-source-timestamp", source_time)] {
+        if let Some(time) = time {
+            headers.insert(name, HeaderValue::try_from(time).expect("a time is plain ASCII"));
+        }
+    }
     Ok(response)
 }
 

@@ -74,7 +74,9 @@ pub(super) async fn events(
     let upgrade = upgrade.max_message_size(most).max_frame_size(most);
     Ok(upgrade.on_upgrade(move |socket| async move {
         api.meters.websockets.inc();
-        Client { api: &api, socket, seq: 0, topics: BTreeSet::from(["streamEvent".to_owned()]) }.serve().await;
+        Client { api: &api, socket, seq: 0, topics: BTreeSet::from(["streamEvent".to_owned()]) }
+            .serve()
+            .await;
         api.meters.websockets.dec();
     }))
 }

@@ -57,7 +57,13 @@ struct Inner {
 
 impl Error {
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, detail: detail.into(), fields: Vec::new(), retry_after: None, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            detail: detail.into(),
+            fields: Vec::new(),
+            retry_after: None,
+            source: None,
+        }))
     }
 
     /// `field` has a value that is not allowed; `message` says what is.

@@ -93,7 +93,8 @@ impl<T> Shared<T> {
 
     fn fits(&self, state: &State<T>, weight: usize) -> bool {
         state.items.is_empty()
-            || (state.items.len() < self.bound.items && state.weight.saturating_add(weight) <= self.bound.weight)
+            || (state.items.len() < self.bound.items
+                && state.weight.saturating_add(weight) <= self.bound.weight)
     }
 }
 
@@ -206,9 +207,10 @@ mod tests {
 
     #[test]
     fn a_full_queue_follows_its_policy_and_counts_every_drop() {
-        for (full, kept, last) in
-            [(Full::DropOldest, vec![2, 3], Sent::Displaced(1)), (Full::DropNewest, vec![1, 2], Sent::Refused)]
-        {
+        for (full, kept, last) in [
+            (Full::DropOldest, vec![2, 3], Sent::Displaced(1)),
+            (Full::DropNewest, vec![1, 2], Sent::Refused),
+        ] {
             let dropped = Counter::default();
             let (sender, receiver) = bounded(BOUND, full, dropped.clone());
             assert_eq!(sender.send(1, 1), Sent::Queued);

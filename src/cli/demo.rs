@@ -55,7 +55,13 @@ impl Demo {
 }
 
 /// Pushes a test picture over HTTP, as any publisher would.
-fn push(tasks: &Tasks, server: &str, name: &'static str, drawing: Drawing, token: Option<String>) -> Result<()> {
+fn push(
+    tasks: &Tasks,
+    server: &str,
+    name: &'static str,
+    drawing: Drawing,
+    token: Option<String>,
+) -> Result<()> {
     const SIZE: (u32, u32) = (960, 540);
     const PERIOD: Duration = Duration::from_millis(40);
     let mut target =

@@ -23,8 +23,12 @@ impl Health {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let client = super::http::client()?;
         let unreachable = |e: reqwest::Error| Error::internal("the server does not answer", e.without_url());
-        let answer =
-            client.get(&self.url).timeout(Duration::from_secs(self.timeout)).send().await.map_err(unreachable)?;
+        let answer = client
+            .get(&self.url)
+            .timeout(Duration::from_secs(self.timeout))
+            .send()
+            .await
+            .map_err(unreachable)?;
         let well = answer.status().is_success();
         say(answer.text().await.map_err(unreachable)?.trim());
         Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -173,7 +173,8 @@ impl Reader {
         // A little less than the period, so that a source of just that rate keeps all its frames.
         let min_gap = publish.fps.map_or(Duration::ZERO, |fps| Duration::from_secs_f64(0.9 / fps));
         let duration = publish.duration.map(Duration::try_from_secs_f64).transpose();
-        let duration = duration.map_err(|_| Error::invalid("--duration", "a number of seconds, 0 or more"))?;
+        let duration =
+            duration.map_err(|_| Error::invalid("--duration", "a number of seconds, 0 or more"))?;
         Ok(Self { from, min_gap, duration })
     }
 
@@ -189,7 +190,8 @@ impl Reader {
                         return Ok(());
                     }
                     picture.draw(u64::from(number), due, &mut canvas);
-                    let jpeg = encoder.encode(&canvas).map_err(|e| Error::internal("can't encode JPEG", e))?;
+                    let jpeg =
+                        encoder.encode(&canvas).map_err(|e| Error::internal("can't encode JPEG", e))?;
                     if outlet.send(Timed { jpeg: jpeg.into(), due }).is_err() {
                         return Ok(());
                     }
@@ -205,7 +207,8 @@ impl Reader {
                             return Ok(());
                         }
                         input.rewind().map_err(unreadable)?;
-                        let frame = input.info().fps.map_or(Duration::ZERO, |fps| Duration::from_secs_f64(1.0 / fps));
+                        let frame =
+                            input.info().fps.map_or(Duration::ZERO, |fps| Duration::from_secs_f64(1.0 / fps));
                         base = last.unwrap_or_default() + frame;
                         continue;
                     };
@@ -254,7 +257,9 @@ fn parse_fps(text: &str) -> std::result::Result<f64, String> {
 }
 
 fn parse_size(text: &str) -> std::result::Result<(u32, u32), String> {
-    let parsed = text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
-    let allowed = |&(width, height): &(u32, u32)| (16..=8192).contains(&width) && (16..=8192).contains(&height);
+    let parsed =
+        text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    let allowed =
+        |&(width, height): &(u32, u32)| (16..=8192).contains(&width) && (16..=8192).contains(&height);
     parsed.filter(allowed).ok_or_else(|| "WIDTHxHEIGHT, each from 16 to 8192, e.g. 1280x720".to_owned())
 }

@@ -25,11 +25,16 @@ pub(super) struct Target {
 
 /// What one attempt came to.
 enum Outcome {
-    Taken { bytes: usize },
+    Taken {
+        bytes: usize,
+    },
     /// This frame won't do; the next may.
     Refused(String),
     /// Try again in a while.
-    Away { why: String, wait: Option<Duration> },
+    Away {
+        why: String,
+        wait: Option<Duration>,
+    },
     /// No use trying again.
     Final(Error),
 }
@@ -116,10 +121,14 @@ impl Target {
             return Outcome::Taken { bytes: frame.jpeg.len() };
         }
         let detail = serde_json::from_str::<serde_json::Value>(&text).ok();
-        let detail = detail.as_ref().and_then(|problem| problem["detail"].as_str()).unwrap_or("no reason given");
+        let detail =
+            detail.as_ref().and_then(|problem| problem["detail"].as_str()).unwrap_or("no reason given");
         let why = format!("{status}: {detail}");
         match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::CONFLICT => {
+            StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::NOT_FOUND
+            | StatusCode::CONFLICT => {
                 Outcome::Final(Error::new(Kind::Forbidden, format!("the server says {why}")))
             }
             StatusCode::TOO_MANY_REQUESTS => Outcome::Away { why, wait: wait.map(Duration::from_secs) },

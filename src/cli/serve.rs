@@ -42,7 +42,8 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self) -> Result<ExitCode> {
-        let resolved = resolve(self.config, overrides(self.host, self.port, self.debug, self.data_dir, self.set)?)?;
+        let resolved =
+            resolve(self.config, overrides(self.host, self.port, self.debug, self.data_dir, self.set)?)?;
         serve(resolved, |_| {}).await
     }
 }

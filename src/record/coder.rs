@@ -119,7 +119,11 @@ impl Coder {
             Kind::Encode(encoder) => {
                 let Some(picture) = self.pictures.fitted(frame, shown(self.shape)) else { return Ok(false) };
                 convert::to_limited(picture);
-                encoder.encode(picture, tick).map_err(failed)?.into_iter().for_each(|packet| push(packet, writer));
+                encoder
+                    .encode(picture, tick)
+                    .map_err(failed)?
+                    .into_iter()
+                    .for_each(|packet| push(packet, writer));
             }
         }
         Ok(true)

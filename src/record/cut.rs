@@ -91,11 +91,10 @@ mod tests {
     #[test]
     fn a_new_size_makes_a_new_file_at_once_but_not_twice_within_ten_seconds() {
         let rows = [(0.0, 640), (1.0, 320), (2.0, 640), (10.9, 640), (11.0, 640), (12.0, 320), (21.0, 320)];
-        assert_eq!(cuts("2026-01-01T00:00:00Z", rows), [
-            (1.0, Why::SizeChange),
-            (11.0, Why::SizeChange),
-            (21.0, Why::SizeChange)
-        ]);
+        assert_eq!(
+            cuts("2026-01-01T00:00:00Z", rows),
+            [(1.0, Why::SizeChange), (11.0, Why::SizeChange), (21.0, Why::SizeChange)]
+        );
     }
 
     #[test]
@@ -110,7 +109,10 @@ mod tests {
     fn midnight_utc_and_the_longest_time_begin_a_new_file() {
         let every_second = |n: u32| (0..n).map(|i| (f64::from(i), 640));
         assert_eq!(cuts("2026-01-21T23:59:55.500Z", every_second(20)), [(5.0, Why::Rotated)]);
-        assert_eq!(cuts("2026-01-21T10:00:00Z", every_second(7300)), [(3600.0, Why::Rotated), (7200.0, Why::Rotated)]);
+        assert_eq!(
+            cuts("2026-01-21T10:00:00Z", every_second(7300)),
+            [(3600.0, Why::Rotated), (7200.0, Why::Rotated)]
+        );
     }
 
     #[test]

@@ -33,7 +33,8 @@ impl Disk {
         if let Some(free) = self.faults.free() {
             return Ok(free);
         }
-        let existing = path.ancestors().find(|folder| folder.exists()).filter(|folder| *folder != Path::new(""));
+        let existing =
+            path.ancestors().find(|folder| folder.exists()).filter(|folder| *folder != Path::new(""));
         fs::free_bytes(existing.unwrap_or(Path::new(".")))
     }
 

@@ -91,8 +91,14 @@ impl Film {
         let (writer, head) = Writer::new(&coder.track(created));
         let (name, mp4, mut output) = create(plan, frame).map_err(Trouble::Disk)?;
         let Shape { width, height, .. } = coder.shape();
-        let sidecar =
-            Sidecar::begin(&recording.name, frame.media_time, codec, (width, height), settings.target_fps, &mp4);
+        let sidecar = Sidecar::begin(
+            &recording.name,
+            frame.media_time,
+            codec,
+            (width, height),
+            settings.target_fps,
+            &mp4,
+        );
         let begun = output.append(&head).and_then(|()| sidecar.write(&mp4.with_file_name(name.json())));
         if let Err(e) = begun {
             remove(&mp4, &name);
@@ -258,7 +264,8 @@ fn create(plan: &Plan<'_>, frame: &Frame) -> io::Result<(FileName, PathBuf, Outp
     let mut next = Some(FileName::new(&plan.recording.name, frame.media_time));
     while let Some(name) = next {
         let mp4 = folder.join(name.mp4());
-        let progress = Progress { name: name.clone(), codec: plan.codec, frames: 0, duration: Duration::ZERO };
+        let progress =
+            Progress { name: name.clone(), codec: plan.codec, frames: 0, duration: Duration::ZERO };
         plan.recording.view().file = Some(progress);
         match plan.disk.create(&mp4) {
             Ok(output) => return Ok((name, mp4, output)),

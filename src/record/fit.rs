@@ -14,7 +14,7 @@ pub(super) fn fit(picture: &I420, width: u32, height: u32) -> I420 {
     }
     let mut out = I420::new(width, height, picture.range, picture.matrix);
     // Even offsets keep the chroma where it belongs.
-    let (x, y) = ((width - across) / 2 & !1, (height - down) / 2 & !1);
+    let (x, y) = (((width - across) / 2) & !1, ((height - down) / 2) & !1);
     put(&inner.y, &mut out.y, x, y);
     put(&inner.u, &mut out.u, x / 2, y / 2);
     put(&inner.v, &mut out.v, x / 2, y / 2);

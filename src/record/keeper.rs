@@ -98,7 +98,8 @@ impl Rounds {
     /// Whether a run is due; if so, the caller starts it and calls [`Self::over`] after it.
     pub(super) fn due(&self, now: Monotonic) -> bool {
         let mut last = self.last.lock().expect("no code that can panic runs under this lock");
-        let due = last.is_none_or(|last| now.since(last) >= Self::EVERY) && !self.running.load(Ordering::Acquire);
+        let due =
+            last.is_none_or(|last| now.since(last) >= Self::EVERY) && !self.running.load(Ordering::Acquire);
         if due {
             *last = Some(now);
             self.running.store(true, Ordering::Release);

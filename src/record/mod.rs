@@ -172,8 +172,12 @@ impl Recorders {
             return;
         }
         let mut known = self.0.known();
-        let streams: Vec<_> =
-            known.streams.values().filter(|slot| slot.chosen.is_none()).filter_map(|slot| slot.stream.upgrade()).collect();
+        let streams: Vec<_> = known
+            .streams
+            .values()
+            .filter(|slot| slot.chosen.is_none())
+            .filter_map(|slot| slot.stream.upgrade())
+            .collect();
         for stream in streams {
             if let Err(e) = self.switch(&mut known, &stream, enabled) {
                 warn!(stream = %stream.name, error = %e, "can't switch its recording");
@@ -252,7 +256,8 @@ impl Recorders {
     /// has closed its file.
     pub async fn finished(&self, name: &str) {
         let ending = |r: &&Arc<Recording>| {
-            r.name.as_str() == name && (r.last_wanted().is_some() || r.stream().is_none_or(|stream| ended(&stream)))
+            r.name.as_str() == name
+                && (r.last_wanted().is_some() || r.stream().is_none_or(|stream| ended(&stream)))
         };
         let ending: Vec<_> = self.0.known().running.iter().filter(ending).cloned().collect();
         for recording in ending {
@@ -355,7 +360,9 @@ impl House {
 
 /// A stream that has ended takes no tap.
 fn ended(stream: &Stream) -> bool {
-    stream.tap(Bound { items: 0, weight: 0 }, Full::DropNewest, crate::base::queue::Counter::default()).is_none()
+    stream
+        .tap(Bound { items: 0, weight: 0 }, Full::DropNewest, crate::base::queue::Counter::default())
+        .is_none()
 }
 
 /// A recording whose thread runs; when dropped, also by a panic, it has ended.

@@ -56,7 +56,8 @@ impl FileName {
             .into_iter()
             .find_map(|ending| Some((rest.strip_suffix(ending.text())?, ending)))?;
         let (stamp, number) = rest.split_at_checked(15)?;
-        let digits = stamp.bytes().enumerate().all(|(i, b)| if i == 8 { b == b'_' } else { b.is_ascii_digit() });
+        let digits =
+            stamp.bytes().enumerate().all(|(i, b)| if i == 8 { b == b'_' } else { b.is_ascii_digit() });
         if !digits {
             return None;
         }

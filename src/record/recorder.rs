@@ -20,7 +20,7 @@ use super::sidecar::{Sidecar, Why};
 use super::status::{Recording, State, View};
 use super::{Codec, House, Recorders, Settings, disk};
 use crate::base::clock::Monotonic;
-use crate::base::queue::{Receiver, Received};
+use crate::base::queue::{Received, Receiver};
 use crate::streams::Frame;
 
 /// Records what arrives until the stream ends or recording is switched off, then closes the file.
@@ -116,7 +116,9 @@ impl Recorder {
         for _ in 0..2 {
             match self.write(frame, &settings) {
                 Ok(()) => return,
-                Err(Trouble::Encoder(reason)) if self.film.as_ref().is_none_or(|f| f.codec() != Codec::Mjpeg) => {
+                Err(Trouble::Encoder(reason))
+                    if self.film.as_ref().is_none_or(|f| f.codec() != Codec::Mjpeg) =>
+                {
                     warn!(stream = %self.recording.name, reason, "the encoder failed; keeping JPEGs instead");
                     self.fall_back(now, format!("the encoder failed: {reason}"), Why::Failed, frame.at);
                 }
@@ -258,7 +260,8 @@ impl Recorder {
     fn end_film(&mut self, end: End, why: Why) {
         let Some(film) = self.film.take() else { return };
         let lost_before = std::mem::take(&mut self.lost);
-        let (file, finished) = (film.progress().name.mp4(), film.finish(end, why, lost_before, &self.house.totals));
+        let (file, finished) =
+            (film.progress().name.mp4(), film.finish(end, why, lost_before, &self.house.totals));
         self.recording.view().file = None;
         self.house.totals.lost.add(finished.lost);
         self.recording.view().lost += finished.lost;
@@ -300,7 +303,8 @@ impl Recorder {
         if before.state != State::Waiting {
             warn!(stream = %self.recording.name, reason, "recording waits");
         }
-        *self.recording.view() = View { state: State::Waiting, reason: Some(reason), file: None, lost: before.lost };
+        *self.recording.view() =
+            View { state: State::Waiting, reason: Some(reason), file: None, lost: before.lost };
     }
 
     fn lose(&mut self, frames: u64) {

@@ -116,17 +116,27 @@ mod tests {
     #[test]
     fn each_rule_takes_the_oldest_and_no_more_than_it_must() {
         let files: Vec<_> =
-            [("a", 1, 10), ("b", 9, 10), ("A", 8, 10), ("a", 3, 10), ("b", 2, 10), ("b", 0, 10)].map(file).into();
+            [("a", 1, 10), ("b", 9, 10), ("A", 8, 10), ("a", 3, 10), ("b", 2, 10), ("b", 0, 10)]
+                .map(file)
+                .into();
         let none = Policy::default();
         for (policy, free, expected) in [
             (none, 0, vec![]),
             (Policy { retention: Some(DAY * 7), ..none }, 0, vec![(1, Rule::Age)]),
             (Policy { retention: Some(DAY * 9), ..none }, 0, vec![]),
-            (Policy { max_stream_bytes: Some(20), ..none }, 0, vec![(1, Rule::StreamLimit), (3, Rule::StreamLimit)]),
+            (
+                Policy { max_stream_bytes: Some(20), ..none },
+                0,
+                vec![(1, Rule::StreamLimit), (3, Rule::StreamLimit)],
+            ),
             (Policy { max_stream_bytes: Some(0), ..none }, 0, {
                 [1, 3, 4, 0, 5].map(|i| (i, Rule::StreamLimit)).into()
             }),
-            (Policy { max_total_bytes: Some(45), ..none }, 0, vec![(1, Rule::TotalLimit), (3, Rule::TotalLimit)]),
+            (
+                Policy { max_total_bytes: Some(45), ..none },
+                0,
+                vec![(1, Rule::TotalLimit), (3, Rule::TotalLimit)],
+            ),
             (Policy { min_free_bytes: 100, ..none }, 85, vec![(1, Rule::FreeSpace), (3, Rule::FreeSpace)]),
             (Policy { min_free_bytes: 100, ..none }, 100, vec![]),
             (

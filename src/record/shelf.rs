@@ -118,7 +118,9 @@ pub(super) fn look(root: &Path) -> io::Result<Contents> {
     for folder in folders {
         let folder = folder?;
         let stream = folder.file_name().to_str().and_then(|name| StreamName::parse(name).ok());
-        let Some(stream) = stream.filter(|_| folder.file_type().is_ok_and(|kind| kind.is_dir())) else { continue };
+        let Some(stream) = stream.filter(|_| folder.file_type().is_ok_and(|kind| kind.is_dir())) else {
+            continue;
+        };
         look_into(&folder.path(), &stream, &mut contents)?;
         contents.folders.push(folder.path());
     }
@@ -136,7 +138,9 @@ fn look_into(folder: &Path, stream: &StreamName, contents: &mut Contents) -> io:
     for entry in entries {
         let entry = entry?;
         let file = entry.file_name();
-        let Some(file) = file.to_str().filter(|_| entry.file_type().is_ok_and(|kind| kind.is_file())) else { continue };
+        let Some(file) = file.to_str().filter(|_| entry.file_type().is_ok_and(|kind| kind.is_file())) else {
+            continue;
+        };
         let half = file.strip_prefix('.').and_then(|file| file.strip_suffix(".new"));
         match FileName::parse(stream, half.unwrap_or(file)) {
             Some((_, Ending::Json)) if half.is_some() => contents.orphans.push(entry.path()),
@@ -211,7 +215,9 @@ pub(super) fn path(root: &Path, stream: &StreamName, file: &str) -> Result<PathB
     let (name, ending) = FileName::asked(stream, file)?;
     let path = folder_of(root, stream).join(name.with(ending));
     let plain = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file());
-    plain.then_some(path).ok_or_else(|| Error::not_found(format!("stream '{stream}' has no recording of that name")))
+    plain
+        .then_some(path)
+        .ok_or_else(|| Error::not_found(format!("stream '{stream}' has no recording of that name")))
 }
 
 /// Removes the recording that `file` (video or sidecar) belongs to, and its folder if that is empty then; bytes freed.

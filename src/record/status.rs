@@ -110,7 +110,8 @@ pub(super) struct Totals {
 impl Totals {
     pub(super) fn coded(&self, took: Duration) {
         let seconds = took.as_secs_f64();
-        let bucket = Encode::BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(Encode::BOUNDS.len());
+        let bucket =
+            Encode::BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(Encode::BOUNDS.len());
         self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.coding_micros.fetch_add(micros, Ordering::Relaxed);

@@ -44,7 +44,12 @@ pub struct Refused {
 
 impl Push {
     pub fn new(registry: Registry, limits: Limits) -> Self {
-        Self(Arc::new(Inner { registry, limits, connections: AtomicU64::new(0), refused: Refused::default() }))
+        Self(Arc::new(Inner {
+            registry,
+            limits,
+            connections: AtomicU64::new(0),
+            refused: Refused::default(),
+        }))
     }
 
     pub fn limits(&self) -> Limits {
@@ -76,7 +81,8 @@ impl Push {
             self.0.refused.too_large.add(1);
             return Err(self.too_large());
         }
-        let header = jpeg::inspect(&bytes, self.0.limits.max_side).map_err(|refusal| self.refuse(&refusal))?;
+        let header =
+            jpeg::inspect(&bytes, self.0.limits.max_side).map_err(|refusal| self.refuse(&refusal))?;
         let jpeg = if header.huffman_tables {
             bytes.slice(..header.len)
         } else {
@@ -89,7 +95,10 @@ impl Push {
     /// The refusal of a body whose length alone is too much.
     pub fn too_large(&self) -> Error {
         let most = self.0.limits.max_bytes;
-        Error::new(Kind::TooLarge, format!("a frame may have {most} bytes at most (server.max_frame_size_mb)"))
+        Error::new(
+            Kind::TooLarge,
+            format!("a frame may have {most} bytes at most (server.max_frame_size_mb)"),
+        )
     }
 
     fn refuse(&self, refusal: &Refusal) -> Error {

@@ -47,10 +47,12 @@ impl Frame {
     /// Made by the first viewer who asks, in one allocation; all others share the bytes.
     pub fn part(&self) -> Bytes {
         let make = || {
+            let source = self.source_time.map(|time| format!("X-Source-Timestamp: {time}\r\n"));
             let head = format!(
-                "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}\r\n\r\n",
+                "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}\r\n{}\r\n",
                 self.jpeg.len(),
-                self.media_time
+                self.media_time,
+                source.unwrap_or_default()
             );
             let mut part = BytesMut::with_capacity(head.len() + self.jpeg.len() + 2 + DELIMITER.len());
             part.put_slice(head.as_bytes());

@@ -17,7 +17,8 @@ impl StreamName {
 
     /// Words that follow `/stream/` in routes of their own.
     pub const RESERVED: [&str; 11] = [
-        "audio", "bulk", "chat", "control", "frame", "hls", "layers", "outputs", "scenes", "status", "timeline",
+        "audio", "bulk", "chat", "control", "frame", "hls", "layers", "outputs", "scenes", "status",
+        "timeline",
     ];
 
     /// # Errors
@@ -66,7 +67,9 @@ mod tests {
     #[test]
     fn only_whole_plain_words_are_names() {
         let long = "x".repeat(65);
-        for bad in ["", "a/b", "..", "a.b", "%2e", "cam\n", "cam ", "kamera-ö", "status", "program", "ws", &long] {
+        for bad in
+            ["", "a/b", "..", "a.b", "%2e", "cam\n", "cam ", "kamera-ö", "status", "program", "ws", &long]
+        {
             assert!(StreamName::parse(bad).is_err(), "{bad:?}");
         }
         for good in ["a", "camera1", "Robot_2-left", "-", "Status", &long[1..]] {

@@ -14,7 +14,7 @@ use tracing::info;
 use super::frame::Frame;
 use super::name::StreamName;
 use super::publishers::Publisher;
-use super::stream::{Ended, Picture, Stream};
+use super::stream::{Picture, Stream};
 use crate::base::clock::Clock;
 use crate::base::error::{Error, Kind, Result};
 
@@ -138,9 +138,9 @@ impl Registry {
                 Some(stream) => stream,
                 None => self.create(name)?,
             };
-            match stream.publish(picture.clone(), from) {
-                Ok(frame) => return Ok(frame),
-                Err(Ended) => {} // removed since we looked: the next look makes a new one
+            // A stream removed since we looked takes nothing; the next look makes a new one.
+            if let Ok(frame) = stream.publish(picture.clone(), from) {
+                return Ok(frame);
             }
         }
     }
@@ -201,7 +201,8 @@ impl Registry {
     pub fn remove_inactive(&self) -> Vec<StreamName> {
         let timeout = self.settings().timeout;
         let end = |stream: &Stream| stream.end_if_silent(timeout);
-        let removed = self.all().into_iter().filter_map(|s| self.remove_when(s.name.as_str(), "inactive", end));
+        let removed =
+            self.all().into_iter().filter_map(|s| self.remove_when(s.name.as_str(), "inactive", end));
         removed.map(|stream| stream.name.clone()).collect()
     }
 

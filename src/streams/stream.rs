@@ -237,7 +237,9 @@ impl Inner {
         self.ring_bytes += frame.jpeg.len();
         self.ring.push_back(frame);
         while self.ring.len() > 1
-            && (self.ring.len() > most || self.ring_bytes > Stream::RING_BYTES || all > Shared::ALL_RINGS_BYTES)
+            && (self.ring.len() > most
+                || self.ring_bytes > Stream::RING_BYTES
+                || all > Shared::ALL_RINGS_BYTES)
         {
             let old = self.ring.pop_front().expect("there are at least two").jpeg.len();
             self.ring_bytes -= old;

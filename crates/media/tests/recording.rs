@@ -37,8 +37,14 @@ struct Recording {
 /// Records pictures at `times`, a fragment every half second.
 fn record(codec: VideoCodec, times: &[u64]) -> Outcome<Recording> {
     let quality = if codec == VideoCodec::H264 { 23 } else { 4 };
-    let settings =
-        Settings { codec, width: WIDTH, height: HEIGHT, preset: "ultrafast", quality, keyframe_every: 180_000 };
+    let settings = Settings {
+        codec,
+        width: WIDTH,
+        height: HEIGHT,
+        preset: "ultrafast",
+        quality,
+        keyframe_every: 180_000,
+    };
     let mut encoder = Encoder::new(&settings)?;
     let track = track(encoder.codec_config(), 0);
     let (mut writer, mut bytes) = Writer::new(&track);

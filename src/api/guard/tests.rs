@@ -12,7 +12,11 @@ fn server(settings: &[(&str, &str)]) -> Server {
 
 fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Request<Body> {
     let builder = axum::http::Request::builder().method(method).uri(path);
-    headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value)).body(Body::empty()).unwrap()
+    headers
+        .iter()
+        .fold(builder, |builder, (name, value)| builder.header(*name, *value))
+        .body(Body::empty())
+        .unwrap()
 }
 
 #[test]
@@ -47,7 +51,8 @@ fn a_foreign_page_may_look_and_push_and_nothing_else() {
 
 #[test]
 fn credentials_open_what_they_are_for() {
-    let keys = BTreeMap::from([("cam".to_owned(), Secret::new("camkey")), ("*".to_owned(), Secret::new("anykey"))]);
+    let keys =
+        BTreeMap::from([("cam".to_owned(), Secret::new("camkey")), ("*".to_owned(), Secret::new("anykey"))]);
     let both = Auth { token: Some(Secret::new("token")), publish_keys: keys.clone() };
     let only_keys = Auth { token: None, publish_keys: keys };
     let only_token = Auth { token: Some(Secret::new("token")), publish_keys: BTreeMap::new() };

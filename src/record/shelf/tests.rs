@@ -55,8 +55,10 @@ fn the_list_is_newest_first_and_knows_what_the_sidecar_and_the_recorder_say() {
     folder.record("bob", "20260122_103000", 500);
     folder.put("cam/cam_20260120_000000.mp4", 10);
     let list = list(folder.root(), &writing("cam_20260120_000000.mp4")).unwrap();
-    let short: Vec<_> =
-        list.iter().map(|e| (e.file.as_str(), e.size_bytes, e.total_frames, e.active, e.end_time.is_some())).collect();
+    let short: Vec<_> = list
+        .iter()
+        .map(|e| (e.file.as_str(), e.size_bytes, e.total_frames, e.active, e.end_time.is_some()))
+        .collect();
     assert_eq!(
         short,
         [
@@ -65,7 +67,10 @@ fn the_list_is_newest_first_and_knows_what_the_sidecar_and_the_recorder_say() {
             ("cam_20260120_000000.mp4", 10, Some(7), true, false),
         ]
     );
-    assert_eq!((list[0].codec.as_deref(), list[0].width, list[0].average_fps), (Some("h264"), Some(64), Some(30.0)));
+    assert_eq!(
+        (list[0].codec.as_deref(), list[0].width, list[0].average_fps),
+        (Some("h264"), Some(64), Some(30.0))
+    );
     assert_eq!(list[2].duration_seconds, Some(0.25));
 }
 

@@ -42,7 +42,8 @@ pub(super) fn picture(width: u32, height: u32, number: u32) -> Picture {
     let mut picture = I420::new(width, height, Range::Full, Matrix::Bt601);
     for y in 0..height {
         for (x, sample) in (0..).zip(picture.y.row_mut(y)) {
-            *sample = if (x + width - number % width) % width < width / 8 { 220 } else { (x * 2 + y) as u8 / 2 };
+            *sample =
+                if (x + width - number % width) % width < width / 8 { 220 } else { (x * 2 + y) as u8 / 2 };
         }
     }
     whole(jpeg::Encoder::new(80).unwrap().encode(&picture).unwrap())
@@ -201,7 +202,16 @@ pub(super) struct File {
 impl File {
     pub(super) fn read(path: &Path) -> Self {
         let probed = Command::new("ffprobe")
-            .args(["-v", "error", "-of", "json", "-show_streams", "-show_format", "-show_packets", "-show_frames"])
+            .args([
+                "-v",
+                "error",
+                "-of",
+                "json",
+                "-show_streams",
+                "-show_format",
+                "-show_packets",
+                "-show_frames",
+            ])
             .arg(path)
             .output()
             .expect("these tests need ffprobe: install ffmpeg");

@@ -47,7 +47,11 @@ fn played_time_is_wall_time_at_every_rate_in_every_codec() {
 
 fn check_sidecar(file: &File, codec: Codec, frames: u64, what: &str) {
     let sidecar = &file.sidecar;
-    assert_eq!((sidecar.codec, sidecar.total_frames, sidecar.reason), (codec, frames, Some(Why::Stopped)), "{what}");
+    assert_eq!(
+        (sidecar.codec, sidecar.total_frames, sidecar.reason),
+        (codec, frames, Some(Why::Stopped)),
+        "{what}"
+    );
     let seconds = sidecar.duration_seconds.unwrap();
     assert!((seconds - file.duration).abs() < 0.002, "{what}: {seconds} and {}", file.duration);
     assert!((sidecar.average_fps.unwrap() - frames as f64 / seconds).abs() < 0.01, "{what}");
@@ -87,8 +91,9 @@ fn frames_of_the_same_moment_and_a_single_frame_are_kept() {
 #[test]
 fn the_next_file_goes_on_where_the_last_ended_and_begins_with_a_keyframe() {
     for (codec, name) in CODECS {
-        let mut bench =
-            Bench::starting("2026-01-21T23:59:55Z", codec, |settings| settings.max_file = Duration::from_secs(8));
+        let mut bench = Bench::starting("2026-01-21T23:59:55Z", codec, |settings| {
+            settings.max_file = Duration::from_secs(8)
+        });
         bench.push_many(200, (64, 48), ms(100));
         let files = bench.stop();
         let short: Vec<_> = files.iter().map(|f| (f.name(), f.packets.len(), f.reason().unwrap())).collect();

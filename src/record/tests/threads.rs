@@ -122,10 +122,7 @@ async fn a_name_that_comes_back_at_once_gets_a_file_of_its_own() {
     studio.remove("cam").await;
     let mut files: Vec<_> = studio.recorders.list().unwrap().entries.into_iter().map(|e| e.file).collect();
     files.sort();
-    assert_eq!(
-        files,
-        ["", "_2", "_3", "_4"].map(|number| format!("cam_20260121_103000{number}.mp4"))
-    );
+    assert_eq!(files, ["", "_2", "_3", "_4"].map(|number| format!("cam_20260121_103000{number}.mp4")));
 }
 
 #[tokio::test]

@@ -56,7 +56,11 @@ fn too_little_free_space_stops_recording_before_the_disk_is_full() {
     bench.push_many(20, (64, 48), ms(100));
     faults.set_free(Some(600_000_000));
     bench.push_many(20, (64, 48), ms(100));
-    assert_eq!(bench.recording.status(true).state, State::Recording, "what is being written may use the other half");
+    assert_eq!(
+        bench.recording.status(true).state,
+        State::Recording,
+        "what is being written may use the other half"
+    );
     faults.set_free(Some(400_000_000));
     bench.push_many(20, (64, 48), ms(100));
     let status = bench.recording.status(true);
@@ -83,7 +87,10 @@ fn a_folder_that_takes_no_file_is_a_state_with_a_reason_and_ends_by_itself() {
         faults.set_create(Some(error));
         bench.push_many(40, (64, 48), ms(100));
         let status = bench.recording.status(true);
-        assert_eq!((status.state, status.reason.as_deref(), status.file), (State::Waiting, Some(words), None));
+        assert_eq!(
+            (status.state, status.reason.as_deref(), status.file),
+            (State::Waiting, Some(words), None)
+        );
     }
     faults.set_create(None);
     bench.push_many(40, (64, 48), ms(100));
@@ -129,7 +136,10 @@ fn a_panic_ends_the_file_and_a_new_one_begins() {
         bench.recorders.0.disk.faults.panic_once();
         bench.push_many(60, (64, 48), ms(100));
         let files = bench.stop();
-        assert_eq!(files.iter().map(File::reason).collect::<Vec<_>>(), [Some(Why::Failed), Some(Why::Stopped)]);
+        assert_eq!(
+            files.iter().map(File::reason).collect::<Vec<_>>(),
+            [Some(Why::Failed), Some(Why::Stopped)]
+        );
         assert_eq!(bench.recorders.meters().panics, 1);
         check_sum(&bench, &files);
     }
@@ -148,7 +158,8 @@ fn an_encoder_that_cannot_keep_up_is_replaced_by_the_jpegs_for_a_minute() {
     bench.push_many(600, (64, 48), ms(100));
     assert_eq!(bench.recording.status(true).state, State::Recording);
     let files = bench.stop();
-    let short: Vec<_> = files.iter().map(|f| (f.codec.as_str(), f.sidecar.codec.word(), f.reason().unwrap())).collect();
+    let short: Vec<_> =
+        files.iter().map(|f| (f.codec.as_str(), f.sidecar.codec.word(), f.reason().unwrap())).collect();
     let expected =
         [("h264", "h264", Why::Overload), ("mjpeg", "mjpeg", Why::Retry), ("h264", "h264", Why::Stopped)];
     assert_eq!(short, expected);

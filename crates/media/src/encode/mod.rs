@@ -7,7 +7,9 @@ mod raw;
 
 use bytes::Bytes;
 use ffmpeg_next::util::error::EAGAIN;
-use ffmpeg_next::{Dictionary, Packet as Raw, Rational, codec, color, encoder, format::Pixel, frame, picture};
+use ffmpeg_next::{
+    Dictionary, Packet as Raw, Rational, codec, color, encoder, format::Pixel, frame, picture,
+};
 use pixels::{I420, Plane};
 
 use crate::fmp4;
@@ -29,7 +31,7 @@ pub struct Settings {
     pub height: u32,
     /// x264's preset; no meaning for MPEG-4.
     pub preset: &'static str,
-    /// H.264: constant rate factor, 0 (best) to 51. MPEG-4: quantiser, 1 (best) to 31.
+    /// H.264: constant rate factor (quantiser for `ultrafast`), 0 (best) to 51. MPEG-4: quantiser, 1 (best) to 31.
     pub quality: u8,
     /// A keyframe at least every so many ticks of 1/90 000 s: we decide by time, for frames come at any rate.
     pub keyframe_every: u64,
@@ -59,7 +61,11 @@ pub enum Error {
     Size(u32, u32, u32, u32),
 }
 
-/// An open encoder. About 4 MB at 640x480.
+/// An open encoder.
+///
+/// Cost at 640×480, from `cargo run -p media --example encoder_cost`, relative to MPEG-4: ultrafast takes the same time a frame
+/// (and twice what decoding its JPEG takes), superfast 2.2 times, veryfast 3.3 times. Memory: MPEG-4 3.3 MB, ultrafast 3.4 MB,
+/// the others 8 MB each, so 50 recordings stay under 200 MB with the first two.
 pub struct Encoder {
     encoder: encoder::Video,
     codec: VideoCodec,
@@ -118,7 +124,10 @@ impl Encoder {
             VideoCodec::H264 => {
                 options.set("preset", settings.preset);
                 options.set("tune", "zerolatency");
-                options.set("crf", &settings.quality.to_string());
+                // ultrafast has no adaptive quantisation for a rate factor to steer: a fixed quantiser gives the same size and
+                // PSNR (within 5 % and 0.15 dB) and spares x264 its half-size copies, a third of an encoder's memory and a tenth of its time.
+                let quality = if settings.preset == "ultrafast" { "qp" } else { "crf" };
+                options.set(quality, &settings.quality.to_string());
                 options.set("forced-idr", "1");
                 options.set("x264-params", "threads=1:sliced-threads=0:scenecut=0");
             }
@@ -203,7 +212,9 @@ impl Encoder {
             let mut packet = Raw::empty();
             match self.encoder.receive_packet(&mut packet) {
                 Ok(()) => {}
-                Err(ffmpeg_next::Error::Other { errno: EAGAIN } | ffmpeg_next::Error::Eof) => return Ok(packets),
+                Err(ffmpeg_next::Error::Other { errno: EAGAIN } | ffmpeg_next::Error::Eof) => {
+                    return Ok(packets);
+                }
                 Err(e) => return Err(Error::Encode(e)),
             }
             let pts = self.waiting.pop_front().ok_or(Error::Config("picture for its packet"))?;

@@ -40,7 +40,11 @@ fn odd_and_small_sizes_are_encoded() {
     for codec in [VideoCodec::H264, VideoCodec::Mpeg4] {
         for (width, height) in [(1, 1), (17, 33), (321, 241)] {
             let mut encoder = Encoder::new(&settings(codec, width, height)).unwrap();
-            assert_eq!(encoder.encode(&picture(width, height, 0), 0).unwrap().len(), 1, "{codec:?} {width}x{height}");
+            assert_eq!(
+                encoder.encode(&picture(width, height, 0), 0).unwrap().len(),
+                1,
+                "{codec:?} {width}x{height}"
+            );
         }
     }
 }

@@ -259,11 +259,18 @@ fn read_moof(moof: &[u8], offset: u64, payload: u64) -> Option<Fragment> {
     let first_pts = be64(moof, tfdt.start + 4)?;
     let count = usize::try_from(be32(moof, trun.start + 4)?).ok()?;
     let table = moof.get(trun.start + 12..trun.end)?;
-    if count == 0 || table.len() != count.checked_mul(12)? || u64::from(be32(moof, trun.start + 8)?) != offset {
+    if count == 0 || table.len() != count.checked_mul(12)? || u64::from(be32(moof, trun.start + 8)?) != offset
+    {
         return None;
     }
-    let mut fragment =
-        Fragment { samples: 0, keyframes: 0, first_pts, last_pts: first_pts, end_pts: first_pts, keyframe: None };
+    let mut fragment = Fragment {
+        samples: 0,
+        keyframes: 0,
+        first_pts,
+        last_pts: first_pts,
+        end_pts: first_pts,
+        keyframe: None,
+    };
     let mut bytes = 0u64;
     for (number, sample) in (1..).zip(table.chunks_exact(12)) {
         fragment.last_pts = fragment.end_pts;

@@ -8,7 +8,14 @@ use proptest::prelude::*;
 use super::{Codec, Error, Finish, Sample, Scan, Track, Writer, finish_recovered, scan};
 
 fn track() -> Track {
-    Track { codec: Codec::Mjpeg, width: 640, height: 480, rotation: 0, full_range: true, created: 1_700_000_000 }
+    Track {
+        codec: Codec::Mjpeg,
+        width: 640,
+        height: 480,
+        rotation: 0,
+        full_range: true,
+        created: 1_700_000_000,
+    }
 }
 
 fn scanned(bytes: &[u8]) -> Result<Scan, Error> {
@@ -123,7 +130,8 @@ impl std::io::Read for Sparse {
         let count = buffer.len().min(usize::try_from(self.length.saturating_sub(self.at)).unwrap());
         for (index, slot) in buffer[..count].iter_mut().enumerate() {
             let at = self.at + index as u64;
-            let piece = self.pieces.iter().find(|(start, bytes)| (*start..start + bytes.len() as u64).contains(&at));
+            let piece =
+                self.pieces.iter().find(|(start, bytes)| (*start..start + bytes.len() as u64).contains(&at));
             *slot = piece.map_or(0, |(start, bytes)| bytes[usize::try_from(at - start).unwrap()]);
         }
         self.at += count as u64;
@@ -161,7 +169,10 @@ fn files_over_four_gigabytes_keep_their_offsets() {
     let ftyp = [&[0, 0, 0, 1][..], b"ftyp", &moov_at.to_be_bytes()].concat();
     let mut sparse = Sparse { pieces: vec![(0, ftyp), (moov_at, moov), (FAR, fragment)], length, at: 0 };
     let found = scan(&mut sparse).unwrap();
-    assert_eq!((found.whole_len, found.samples, found.first_pts, found.end_pts), (length, 1, 1 << 40, (1 << 40) + 90));
+    assert_eq!(
+        (found.whole_len, found.samples, found.first_pts, found.end_pts),
+        (length, 1, 1 << 40, (1 << 40) + 90)
+    );
     assert!(finish_recovered(&found).patches.iter().all(|(offset, _)| *offset > moov_at));
     let finish = writer.finish(0);
     let offset = &FAR.to_be_bytes();

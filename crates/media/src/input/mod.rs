@@ -21,7 +21,12 @@ use planes::Converter;
 pub enum Source<'a> {
     File(&'a Path),
     /// A Video4Linux device. Wishes it can't fulfil are answered by what it can do best.
-    Camera { device: &'a str, width: Option<u32>, height: Option<u32>, fps: Option<u32> },
+    Camera {
+        device: &'a str,
+        width: Option<u32>,
+        height: Option<u32>,
+        fps: Option<u32>,
+    },
 }
 
 /// One frame.
@@ -50,7 +55,9 @@ pub enum Error {
     NoVideo(String),
     #[error("{0} has video this machine has no decoder for ({1})")]
     NoDecoder(String, String),
-    #[error("the camera {0} can't be opened: {1}; see what there is with: ls /dev/video*, and whether you may use it: groups (video)")]
+    #[error(
+        "the camera {0} can't be opened: {1}; see what there is with: ls /dev/video*, and whether you may use it: groups (video)"
+    )]
     Camera(String, String),
     #[error("this machine's FFmpeg has no Video4Linux support (libavdevice)")]
     NoCameras,
@@ -91,7 +98,8 @@ impl Input {
                 (device.to_owned(), open_camera(device, width.zip(height), fps)?)
             }
         };
-        let best = container.streams().best(media::Type::Video).ok_or_else(|| Error::NoVideo(name.clone()))?;
+        let best =
+            container.streams().best(media::Type::Video).ok_or_else(|| Error::NoVideo(name.clone()))?;
         let (stream, time_base) = (best.index(), best.time_base());
         let orientation = best
             .side_data()
@@ -107,12 +115,25 @@ impl Input {
             width: video.width(),
             height: video.height(),
             fps: Some(f64::from(rate)).filter(|fps| fps.is_finite() && *fps > 0.0),
-            duration: u64::try_from(container.duration()).ok().filter(|us| *us > 0).map(Duration::from_micros),
+            duration: u64::try_from(container.duration())
+                .ok()
+                .filter(|us| *us > 0)
+                .map(Duration::from_micros),
         };
         let decoder = if jpeg { None } else { Some(video) };
         let converter = Converter::new(orientation);
         let decoded = frame::Video::empty();
-        Ok(Self { container, stream, time_base, decoder, converter, decoded, first: None, ended: false, info })
+        Ok(Self {
+            container,
+            stream,
+            time_base,
+            decoder,
+            converter,
+            decoded,
+            first: None,
+            ended: false,
+            info,
+        })
     }
 
     pub fn info(&self) -> Info {

@@ -77,7 +77,10 @@ enum Kind {
 impl Kind {
     fn of(format: Pixel) -> Self {
         let name = format.descriptor().map_or("", |descriptor| descriptor.name());
-        let yuv = ["yuv", "nv1", "nv2", "nv4", "yuyv", "yvyu", "uyvy", "uyyv", "ayuv", "vuy", "p01", "p21", "p41", "y21", "xv"];
+        let yuv = [
+            "yuv", "nv1", "nv2", "nv4", "yuyv", "yvyu", "uyvy", "uyyv", "ayuv", "vuy", "p01", "p21", "p41",
+            "y21", "xv",
+        ];
         if name.starts_with("yuvj") {
             Self::FullYuv
         } else if yuv.iter().any(|start| name.starts_with(start)) {

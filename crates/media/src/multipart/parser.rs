@@ -135,7 +135,10 @@ impl Parser {
     ///
     /// # Errors
     /// Any but the first three of [`Error`], and not [`Error::Truncated`]; the parser then stays failed.
-    #[expect(clippy::should_implement_trait, reason = "None is not the end of an iterator: more may come after a push")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "None is not the end of an iterator: more may come after a push"
+    )]
     pub fn next(&mut self) -> Result<Option<Part>, Error> {
         if let Some(error) = &self.failed {
             return Err(error.clone());

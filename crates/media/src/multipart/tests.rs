@@ -50,7 +50,10 @@ fn the_boundary_is_read_from_what_devices_send() {
         ("multipart/form-data; boundary=abc", Ok("abc")),
         ("Multipart/X-Mixed-Replace;BOUNDARY=\"a b'c\"; charset=x", Ok("a b'c")),
         ("multipart/x-mixed-replace;boundary=--frame", Ok("--frame")),
-        ("multipart/form-data; charset=utf-8; boundary=----WebKitFormBoundaryX ;q", Ok("----WebKitFormBoundaryX")),
+        (
+            "multipart/form-data; charset=utf-8; boundary=----WebKitFormBoundaryX ;q",
+            Ok("----WebKitFormBoundaryX"),
+        ),
         ("multipart/x; note=\"; boundary=no\"; boundary=yes", Ok("yes")),
         ("multipart/x; boundary=\"a\\\"b\"", Ok("a\"b")),
         ("image/jpeg", Err(Error::NotMultipart)),
@@ -70,19 +73,43 @@ fn the_boundary_is_read_from_what_devices_send() {
 #[test]
 fn every_tolerated_shape_gives_the_parts_meant() {
     for (name, edge, body, expected, closed) in [
-        ("form", "b", "--b\r\nContent-Disposition: form-data; name=\"frame\"\r\n\r\none\r\n--b--\r\n", vec!["one"], true),
+        (
+            "form",
+            "b",
+            "--b\r\nContent-Disposition: form-data; name=\"frame\"\r\n\r\none\r\n--b--\r\n",
+            vec!["one"],
+            true,
+        ),
         ("two parts", "b", "--b\r\n\r\none\r\n--b\r\nA: b\r\n\r\ntwo\r\n--b--", vec!["one", "two"], true),
-        ("preamble and epilogue", "b", "hello\r\n--bad\r\n--b\r\n\r\none\r\n--b--\r\n--b\r\n\r\nno", vec!["one"], true),
+        (
+            "preamble and epilogue",
+            "b",
+            "hello\r\n--bad\r\n--b\r\n\r\none\r\n--b--\r\n--b\r\n\r\nno",
+            vec!["one"],
+            true,
+        ),
         ("first delimiter after an empty line", "b", "\r\n--b\r\n\r\none\r\n--b--", vec!["one"], true),
         ("padding", "b", "--b \t\r\n\r\none\r\n--b  \r\n\r\ntwo\r\n--b--", vec!["one", "two"], true),
         ("line feeds only", "b", "--b\nA: 1\n\none\n--b\n\ntwo\r\n--b\n", vec!["one", "two\r"], false),
         ("dashes in the header, as RFC", "--b", "----b\r\n\r\none\r\n----b--", vec!["one"], true),
         ("dashes in the header, as cameras", "--b", "--b\r\n\r\none\r\n--b\r\n", vec!["one"], false),
-        ("delimiter look-alikes", "b", "--b\r\n\r\n--bc\r\n-\r\n--b x\r\n\r\n--b--", vec!["--bc\r\n-\r\n--b x\r\n"], true),
+        (
+            "delimiter look-alikes",
+            "b",
+            "--b\r\n\r\n--bc\r\n-\r\n--b x\r\n\r\n--b--",
+            vec!["--bc\r\n-\r\n--b x\r\n"],
+            true,
+        ),
         ("empty bodies", "b", "--b\r\n\r\n\r\n--b\r\n\r\n--b\r\nA: 1\r\n\r\n--b--", vec!["", "", ""], true),
         ("length", "b", "--b\r\nContent-Length: 8\r\n\r\none\n--b\n\r\n--b\r\n", vec!["one\n--b\n"], false),
         ("length and end of input", "b", "--b\r\nContent-Length: 3\r\n\r\none", vec!["one"], false),
-        ("length, no line end", "b", "--b\r\nContent-Length: 3\r\n\r\none--b\r\n\r\ntwo\r\n--b--", vec!["one", "two"], true),
+        (
+            "length, no line end",
+            "b",
+            "--b\r\nContent-Length: 3\r\n\r\none--b\r\n\r\ntwo\r\n--b--",
+            vec!["one", "two"],
+            true,
+        ),
         ("length, two line ends", "b", "--b\r\nContent-Length: 3\r\n\r\none\r\n\r\n--b--", vec!["one"], true),
         ("length 0", "b", "--b\r\nContent-Length: 0\r\n\r\n\r\n--b--", vec![""], true),
         ("no part", "b", "--b--", vec![], true),
@@ -121,12 +148,28 @@ fn bad_input_is_named_precisely() {
         ("no name", head(": c"), Error::BadHeader),
         ("NUL", head("a: \0"), Error::BadHeader),
         ("folding nothing", head(" a: b"), Error::BadHeader),
-        ("many headers", head("a: b\r\n".repeat(MAX_HEADERS + 1).trim_end()), Error::TooManyHeaders { limit: MAX_HEADERS }),
-        ("large head", head(&format!("a: {}", "x".repeat(9000))), Error::HeadTooLarge { limit: DEFAULT_MAX_HEAD }),
-        ("endless head", format!("--b\r\n{}", "x".repeat(9000)), Error::HeadTooLarge { limit: DEFAULT_MAX_HEAD }),
+        (
+            "many headers",
+            head("a: b\r\n".repeat(MAX_HEADERS + 1).trim_end()),
+            Error::TooManyHeaders { limit: MAX_HEADERS },
+        ),
+        (
+            "large head",
+            head(&format!("a: {}", "x".repeat(9000))),
+            Error::HeadTooLarge { limit: DEFAULT_MAX_HEAD },
+        ),
+        (
+            "endless head",
+            format!("--b\r\n{}", "x".repeat(9000)),
+            Error::HeadTooLarge { limit: DEFAULT_MAX_HEAD },
+        ),
     ] {
         for size in [1, 7, 100_000] {
-            assert_eq!(parse("b", body.as_bytes(), &[size]).1, Err(expected.clone()), "{name}, chunks of {size}");
+            assert_eq!(
+                parse("b", body.as_bytes(), &[size]).1,
+                Err(expected.clone()),
+                "{name}, chunks of {size}"
+            );
         }
     }
 }
@@ -184,8 +227,8 @@ struct Sent {
 fn sent() -> impl Strategy<Value = Vec<Sent>> {
     // Bytes chosen so that look-alikes of the delimiter are common.
     let byte = prop_oneof![Just(b'-'), Just(b'b'), Just(b'\r'), Just(b'\n'), any::<u8>()];
-    let part = (prop::collection::vec(byte, 0..60), any::<bool>())
-        .prop_map(|(body, length)| Sent { body, length });
+    let part =
+        (prop::collection::vec(byte, 0..60), any::<bool>()).prop_map(|(body, length)| Sent { body, length });
     prop::collection::vec(part, 0..6)
 }
 
