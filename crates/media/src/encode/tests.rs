@@ -22,13 +22,13 @@ fn picture(width: u32, height: u32, number: u8) -> I420 {
 fn every_picture_gives_its_packet_at_once_with_its_own_time() {
     for codec in [VideoCodec::H264, VideoCodec::Mpeg4] {
         let mut encoder = Encoder::new(&settings(codec, 320, 240)).unwrap();
-        // 29 fps, a frame a tick later, a gap of three seconds.
-        let times = [0, 3103, 6207, 6208, 9310, 279_310, 282_413];
+        // 29 fps, a frame a tick later, a gap of three seconds, one of three hours.
+        let times = [0, 3103, 6207, 6208, 9310, 279_310, 282_413, 1_000_000_000, 1_000_003_103];
         for (number, &pts) in (0..).zip(&times) {
             let packets = encoder.encode(&picture(320, 240, number), pts).unwrap();
             let [packet] = &packets[..] else { panic!("{codec:?}: {} packets", packets.len()) };
             assert_eq!(packet.pts, pts, "{codec:?}");
-            assert_eq!(packet.keyframe, number == 0 || pts == 279_310, "{codec:?} {pts}");
+            assert_eq!(packet.keyframe, [0, 279_310, 1_000_000_000].contains(&pts), "{codec:?} {pts}");
             assert!(!packet.data.is_empty());
         }
         assert!(encoder.finish().unwrap().is_empty(), "{codec:?} held something back");
