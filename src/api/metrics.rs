@@ -23,6 +23,8 @@ use crate::streams::Registry;
 pub(super) struct Meters {
     metrics: Metrics,
     responses: Family<Answer, Counter>,
+    /// One of `responses`, kept at hand: looking it up takes a lock that all streams would share for each frame.
+    published: Counter,
     /// Panics in handlers.
     pub(super) panics: Counter,
     pub(super) connections: Gauge,
@@ -52,6 +54,7 @@ impl Meters {
         let mut metrics = Metrics::with_prefix("onair");
         let responses = Family::<Answer, Counter>::default();
         metrics.register("http_responses", "Requests answered", responses.clone());
+        let published = responses.get_or_create_owned(&Answer { route: "publish", status: 200 });
         let panics = Counter::default();
         metrics.register("handler_panics", "Panics while answering a request", panics.clone());
         let connections = Gauge::default();
@@ -67,10 +70,23 @@ impl Meters {
         let websocket_messages = Counter::default();
         metrics.register("websocket_messages", "Event messages sent", websocket_messages.clone());
         metrics.register_collector(Box::new(sources));
-        Self { metrics, responses, panics, connections, refused_connections, websockets, websocket_messages }
+        Self {
+            metrics,
+            responses,
+            published,
+            panics,
+            connections,
+            refused_connections,
+            websockets,
+            websocket_messages,
+        }
     }
 
     pub(super) fn answered(&self, path: &str, status: StatusCode) {
+        if status == StatusCode::OK && path.starts_with("/publish/") {
+            self.published.inc();
+            return;
+        }
         let answer = Answer { route: route(path), status: status.as_u16() };
         self.responses.get_or_create(&answer).inc();
     }
