@@ -75,6 +75,8 @@ pub(super) struct Finished {
     pub(super) sidecar: Sidecar,
     /// Frames it was given that are not in it.
     pub(super) lost: u64,
+    /// It held no frame and was removed.
+    pub(super) removed: bool,
     /// Why the file or its sidecar is not complete.
     pub(super) trouble: Option<io::Error>,
 }
@@ -220,13 +222,13 @@ impl Film {
         sidecar.finish(frames, time::duration(end_tick), why);
         sidecar.frames_not_recorded = lost_before + lost;
         let json = mp4.with_file_name(name.json());
-        if frames == 0 {
+        let removed = frames == 0;
+        if removed {
             remove(&mp4, &name);
-            trouble = None;
         } else if let Err(e) = sidecar.write(&json) {
             trouble = Some(e);
         }
-        Finished { json, sidecar, lost, trouble }
+        Finished { json, sidecar, lost, removed, trouble }
     }
 
     /// Leaves the file as it is on the disk, after a panic: completes it by what is there. Frames that are not in it.

@@ -41,7 +41,9 @@ impl FileName {
     pub(super) const MOST: u16 = 999;
 
     pub(super) fn new(stream: &StreamName, start: MediaTime) -> Self {
-        Self { stream: stream.clone(), stamp: TimeZone::UTC.to_datetime(start.0), number: 1 }
+        let time = TimeZone::UTC.to_datetime(start.0);
+        let stamp = time.with().subsec_nanosecond(0).build().unwrap_or(time);
+        Self { stream: stream.clone(), stamp, number: 1 }
     }
 
     /// The next name for the same second; `None` after [`Self::MOST`].

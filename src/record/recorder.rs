@@ -266,6 +266,10 @@ impl Recorder {
         self.house.totals.lost.add(finished.lost);
         self.recording.view().lost += finished.lost;
         match finished.trouble {
+            _ if finished.removed => {
+                self.lost = lost_before + finished.lost;
+                info!(stream = %self.recording.name, file, "recording without a frame removed");
+            }
             None => {
                 let (frames, duration) = (finished.sidecar.total_frames, finished.sidecar.duration_seconds);
                 info!(stream = %self.recording.name, file, frames, duration, ?why, "recording finished");

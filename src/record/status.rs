@@ -236,7 +236,9 @@ impl Recording {
 
     /// The thread has closed its file.
     pub(super) fn finish(&self) {
-        *self.view() = View { lost: self.view().lost, ..View::default() };
+        let mut view = self.view();
+        *view = View { lost: view.lost, ..View::default() };
+        drop(view);
         self.done.send_replace(true);
     }
 

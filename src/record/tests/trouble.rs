@@ -72,8 +72,11 @@ fn too_little_free_space_stops_recording_before_the_disk_is_full() {
     faults.set_free(Some(1_100_000_000));
     bench.push_many(60, (64, 48), ms(100));
     let files = bench.stop();
-    assert_eq!(files.iter().map(File::reason).collect::<Vec<_>>(), [Some(Why::DiskFull), Some(Why::Stopped)]);
-    check_sum(&bench, &files);
+    // To make room, the first file may be gone by now.
+    assert_eq!(files.last().and_then(File::reason), Some(Why::Stopped));
+    let meters = bench.recorders.meters();
+    assert_eq!(meters.frames + meters.lost, bench.pushed);
+    assert_eq!(meters.files, 2);
 }
 
 #[test]
