@@ -695,5 +695,6 @@ setInterval(listRecordings, 6000);
 actions(stage, () => big.stream);
 addEventListener('hashchange', go);
 go();
+show('loading');
 ways();
 poll();
