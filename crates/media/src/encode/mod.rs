@@ -124,8 +124,9 @@ impl Encoder {
             VideoCodec::H264 => {
                 options.set("preset", settings.preset);
                 options.set("tune", "zerolatency");
-                // ultrafast has no adaptive quantisation for a rate factor to steer: a fixed quantiser gives the same size and
-                // PSNR (within 5 % and 0.15 dB) and spares x264 its half-size copies, a third of an encoder's memory and a tenth of its time.
+                // ultrafast has no adaptive quantisation for a rate factor to steer. A fixed quantiser of the same number gave files
+                // 3 % smaller to 12 % larger (PSNR 0.1 dB lower where measured), a third less memory and about a tenth less time:
+                // x264 then keeps no half-size copies.
                 let quality = if settings.preset == "ultrafast" { "qp" } else { "crf" };
                 options.set(quality, &settings.quality.to_string());
                 options.set("forced-idr", "1");
