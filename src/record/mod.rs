@@ -21,142 +21,50 @@ mod cut;
 mod disk;
 mod film;
 mod fit;
+mod house;
 mod keeper;
 mod name;
 mod overload;
 mod recorder;
 mod recover;
 mod retention;
+mod settings;
 mod shelf;
 mod sidecar;
 mod status;
 mod timeline;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use tracing::{error, warn};
 
 pub use self::keeper::{Report, Rules};
 pub use self::recover::Recovered;
+pub use self::settings::Settings;
 pub use self::shelf::{Entry, Listing};
 pub use self::sidecar::Why;
 pub use self::status::{Encode, Meters, State, Status};
 pub use crate::base::config::{Codec, Preset};
 
-use self::disk::Disk;
-use self::keeper::Rounds;
-use self::overload::Turns;
-use self::retention::Policy;
-use self::status::{Progress, Recording, Totals};
+use self::house::{AtWork, House, Known, Slot, ended};
+use self::status::Recording;
 use crate::base::clock::Clock;
-use crate::base::config;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::queue::{Bound, Full};
 use crate::base::tasks::Tasks;
 use crate::streams::{Stream, StreamName};
 
-/// May be changed while recordings run; they take it up with their next file.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
-    /// Whether a stream is recorded when nothing else is said about it.
-    pub enabled: bool,
-    pub folder: PathBuf,
-    pub codec: Codec,
-    pub preset: Preset,
-    /// x264's constant rate factor, 0–51.
-    pub quality: u8,
-    /// Only written into the sidecar.
-    pub target_fps: u32,
-    /// Longest time of one file.
-    pub max_file: Duration,
-    pub max_total_bytes: Option<u64>,
-    /// No file is begun with less free than this, and none goes on with less than half of it.
-    pub min_free_bytes: u64,
-    pub max_stream_bytes: Option<u64>,
-    /// How long a recording is kept.
-    pub retention: Option<Duration>,
-}
-
-impl From<&config::Recording> for Settings {
-    fn from(recording: &config::Recording) -> Self {
-        Self {
-            enabled: recording.enabled,
-            folder: recording.folder.clone(),
-            codec: recording.codec,
-            preset: recording.preset,
-            quality: recording.quality,
-            target_fps: recording.fps,
-            max_file: recording.max_file,
-            max_total_bytes: recording.max_total_bytes,
-            min_free_bytes: recording.min_free_bytes,
-            max_stream_bytes: recording.max_stream_bytes,
-            retention: recording.retention,
-        }
-    }
-}
-
-impl Settings {
-    fn policy(&self, rules: Rules) -> Policy {
-        Policy {
-            retention: self.retention.filter(|_| rules == Rules::All),
-            max_stream_bytes: self.max_stream_bytes,
-            max_total_bytes: self.max_total_bytes,
-            min_free_bytes: self.min_free_bytes,
-        }
-    }
-}
-
 /// All recordings. Cheap to clone; clones are the same.
 #[derive(Clone)]
 pub struct Recorders(Arc<House>);
 
-/// What recordings share.
-struct House {
-    settings: ArcSwap<Settings>,
-    clock: Clock,
-    tasks: Tasks,
-    disk: Disk,
-    totals: Totals,
-    turns: Turns,
-    rounds: Rounds,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    streams: HashMap<StreamName, Slot>,
-    /// Recordings whose thread has not ended.
-    running: Vec<Arc<Recording>>,
-}
-
-/// A stream that may be recorded.
-struct Slot {
-    stream: Weak<Stream>,
-    /// What was said about this stream; otherwise the setting holds.
-    chosen: Option<bool>,
-}
-
 impl Recorders {
     /// Frames and bytes that may wait for one recording: eight seconds at 30 frames a second.
     const TAP: Bound = Bound { items: 256, weight: 64 << 20 };
-    /// x264 takes about 100 KB of it; untouched pages cost nothing.
-    const STACK_BYTES: usize = 1 << 20;
 
     pub fn new(settings: Settings, clock: Clock, tasks: Tasks) -> Self {
-        Self(Arc::new(House {
-            settings: ArcSwap::from_pointee(settings),
-            clock,
-            tasks,
-            disk: Disk::default(),
-            totals: Totals::default(),
-            turns: Turns::default(),
-            rounds: Rounds::default(),
-            known: Mutex::default(),
-        }))
+        Self(Arc::new(House::new(settings, clock, tasks)))
     }
 
     pub fn settings(&self) -> Arc<Settings> {
@@ -227,7 +135,7 @@ impl Recorders {
             .ok_or_else(|| Error::new(Kind::NotFound, format!("stream '{}' has ended", stream.name)))?;
         let (house, on_thread) = (Arc::clone(&self.0), Arc::clone(&recording));
         known.running.push(recording);
-        let started = self.0.tasks.thread(&format!("rec-{}", stream.name), Self::STACK_BYTES, move || {
+        let started = self.0.tasks.thread(&format!("rec-{}", stream.name), house::STACK_BYTES, move || {
             let at_work = AtWork(house, on_thread);
             recorder::run(&at_work.0, &at_work.1, &frames);
         });
@@ -320,60 +228,6 @@ impl Recorders {
             0 => format!("'{name}': {reason}"),
             others => format!("'{name}': {reason}; and {others} more"),
         })
-    }
-}
-
-impl House {
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().expect("no code that can panic runs under this lock")
-    }
-
-    /// The files being written.
-    fn writing(&self) -> Vec<Progress> {
-        self.known().running.iter().filter_map(|recording| recording.view().file.clone()).collect()
-    }
-
-    fn retain(&self, rules: Rules) -> Result<Report> {
-        let settings = self.settings.load_full();
-        let now = self.clock.wall();
-        keeper::retain(&settings.folder, &settings.policy(rules), now, &self.disk, &self.writing())
-    }
-
-    /// Makes room, on a thread of its own, unless that was tried a moment ago.
-    fn make_room(self: &Arc<Self>) {
-        if !self.rounds.due(self.clock.now()) {
-            return;
-        }
-        let house = Arc::clone(self);
-        let work = move || {
-            if let Err(e) = house.retain(Rules::Room) {
-                warn!(error = %e, "can't make room for recordings");
-            }
-            house.rounds.over();
-        };
-        if let Err(e) = self.tasks.thread("rec-keeper", Recorders::STACK_BYTES, work) {
-            warn!(error = %e, "can't make room for recordings");
-            self.rounds.over();
-        }
-    }
-}
-
-/// A stream that has ended takes no tap.
-fn ended(stream: &Stream) -> bool {
-    stream
-        .tap(Bound { items: 0, weight: 0 }, Full::DropNewest, crate::base::queue::Counter::default())
-        .is_none()
-}
-
-/// A recording whose thread runs; when dropped, also by a panic, it has ended.
-struct AtWork(Arc<House>, Arc<Recording>);
-
-impl Drop for AtWork {
-    fn drop(&mut self) {
-        let Self(house, recording) = self;
-        house.known().running.retain(|other| !Arc::ptr_eq(other, recording));
-        house.totals.dropped.add(recording.dropped.get());
-        recording.finish();
     }
 }
 

@@ -68,6 +68,7 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
+    const TOO_SLOW: &str = "the encoder can't keep up";
     /// Between two attempts to write.
     const PAUSE: Duration = Duration::from_secs(3);
     /// Longest wait for a frame: within this time a stop is noticed.
@@ -179,7 +180,7 @@ impl Recorder {
             None => {}
             Some(Change::FallBack) => {
                 warn!(stream = %self.recording.name, ?load, "the encoder can't keep up; keeping JPEGs instead");
-                self.fall_back(now, "the encoder can't keep up".to_owned(), Why::Overload, frame.at);
+                self.fall_back(now, Self::TOO_SLOW.to_owned(), Why::Overload, frame.at);
             }
             Some(Change::Return) => {
                 info!(stream = %self.recording.name, codec = %settings.codec, "trying the encoder again");
@@ -231,7 +232,7 @@ impl Recorder {
             info!(stream = %self.recording.name, "recording again");
             (view.state, view.reason) = (State::Recording, None);
             if self.overload.fallen_back() {
-                view.state = State::FallbackMjpeg;
+                (view.state, view.reason) = (State::FallbackMjpeg, Some(Self::TOO_SLOW.to_owned()));
             }
         }
         view.file = Some(film.progress());

@@ -42,8 +42,8 @@ pub(super) fn picture(width: u32, height: u32, number: u32) -> Picture {
     let mut picture = I420::new(width, height, Range::Full, Matrix::Bt601);
     for y in 0..height {
         for (x, sample) in (0..).zip(picture.y.row_mut(y)) {
-            *sample =
-                if (x + width - number % width) % width < width / 8 { 220 } else { (x * 2 + y) as u8 / 2 };
+            let bar = (x + width - number % width) % width < width / 8;
+            *sample = if bar { 220 } else { (x + y).to_le_bytes()[0] };
         }
     }
     whole(jpeg::Encoder::new(80).unwrap().encode(&picture).unwrap())
