@@ -75,6 +75,8 @@ impl App {
     /// Takes nothing more in, finishes recordings, ends connections; whether all had ended in time.
     pub async fn stop(self) -> bool {
         info!("stopping");
+        // First, so that a recorder whose stream ends now can tell why.
+        self.tasks.stopping().cancel();
         self.registry.close();
         let ended = self.tasks.stop(Self::PATIENCE).await;
         if ended {
