@@ -41,7 +41,11 @@ impl Viewer {
     /// The newest frame not yet seen, as soon as there is one; `None` when the stream has ended.
     pub async fn next(&mut self) -> Option<Arc<Frame>> {
         if let Some(due) = self.cap.as_ref().and_then(|cap| cap.due) {
-            sleep_until(due).await;
+            tokio::select! {
+                () = sleep_until(due) => {}
+                // Whoever waits for its turn must not outlive the stream.
+                _ = self.latest.wait_for(|latest| matches!(latest, Latest::Ended)) => return None,
+            }
         }
         loop {
             let fresh = match &*self.latest.borrow_and_update() {
