@@ -28,6 +28,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     }
 }
 
+/// The `{stream}` and `{file}` of the path of a recording, percent-decoded; the file is not checked yet.
+pub(super) struct File(pub(super) StreamName, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for File {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let Path((stream, file)) = Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|e| Error::new(Kind::Malformed, e.body_text()))?;
+        Ok(Self(StreamName::parse(&stream)?, file))
+    }
+}
+
 /// The query string as `T`.
 pub(super) struct Params<T>(pub(super) T);
 

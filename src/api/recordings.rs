@@ -1,7 +1,7 @@
 //! Recordings: list, play, delete.
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_RANGE, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::error::Problem;
-use super::extract::Params;
+use super::extract::{File, Params};
 use super::wire::{Done, rounded};
 use crate::base::error::{Error, Kind, Result};
 use crate::record;
@@ -104,10 +104,10 @@ pub(super) async fn list(
 )]
 pub(super) async fn play(
     State(api): State<Api>,
-    Path((stream, file)): Path<(String, String)>,
+    File(stream, file): File,
     request: Request,
 ) -> Result<Response> {
-    let path = api.recorders.path(&StreamName::parse(&stream)?, &file)?;
+    let path = api.recorders.path(&stream, &file)?;
     let json = file.ends_with(".json");
     let served = ServeFile::new(path).oneshot(request).await.expect("serving a file does not fail");
     match served.status() {
@@ -142,17 +142,13 @@ pub(super) async fn play(
         (status = 404, body = Problem), (status = 409, body = Problem),
     )
 )]
-pub(super) async fn delete(
-    State(api): State<Api>,
-    Path((stream, file)): Path<(String, String)>,
-) -> Result<Json<Done>> {
-    let name = StreamName::parse(&stream)?;
+pub(super) async fn delete(State(api): State<Api>, File(stream, file): File) -> Result<Json<Done>> {
     let (recorders, target) = (api.recorders.clone(), file.clone());
-    let freed = blocking(move || recorders.delete(&name, &target)).await?;
+    let freed = blocking(move || recorders.delete(&stream, &target)).await?;
     Ok(Json(Done::new(format!("Recording '{file}' deleted, {freed} bytes freed"))))
 }
 
-fn unknown(stream: &str, file: &str) -> Error {
+fn unknown(stream: &StreamName, file: &str) -> Error {
     Error::not_found(format!("stream '{stream}' has no recording '{file}'"))
 }
 
