@@ -16,16 +16,17 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use tracing::{debug, error, info};
 
-use super::Api;
 use super::error::Problem;
 use super::extract::Client;
+use super::{Api, unread};
 use crate::base::config::{Auth, Server};
 use crate::base::error::{Error, Kind, Result};
 
 const REQUEST_ID: &str = "x-request-id";
 
 /// Wraps every route of every listener.
-pub(super) async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+pub(super) async fn guard(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let mut request = unread::thrown_away(request, &api.tasks);
     let started = api.clock.now();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
     let peer = peer.unwrap_or(IpAddr::from([0, 0, 0, 0]));
@@ -155,7 +156,9 @@ fn authorise(auth: &Auth, request: &Request<Body>) -> Result<()> {
     let is_token = || auth.token.as_ref().is_some_and(|token| offered.is_some_and(|o| token.is(o)));
     if let Some(rest) = path.strip_prefix("/publish/").filter(|_| !auth.publish_keys.is_empty()) {
         let name = rest.split('/').next().unwrap_or_default();
-        let key = auth.publish_keys.get(name).or_else(|| auth.publish_keys.get("*"));
+        // No name needs percent-encoding; encoded, one that has its own key would pass for one that has none.
+        let others = auth.publish_keys.get("*").filter(|_| !name.contains('%'));
+        let key = auth.publish_keys.get(name).or(others);
         if is_token() || key.is_some_and(|key| offered.is_some_and(|o| key.is(o))) {
             return Ok(());
         }

@@ -16,6 +16,7 @@ mod recordings;
 mod router;
 mod status;
 mod streams;
+mod unread;
 mod view;
 mod wire;
 mod ws;

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
@@ -29,9 +29,6 @@ const FRAME_TIME: Duration = Duration::from_secs(10);
 const PART_TIME: Duration = Duration::from_secs(30);
 /// Refused frames in a row after which a long publisher is sent away.
 const MOST_REFUSED: u32 = 10;
-/// What is read and thrown away of a body refused by its length, so that the client gets to see the answer.
-const THROWN_BYTES: usize = 16 << 20;
-const THROWN_TIME: Duration = Duration::from_secs(2);
 /// A form has fields beside the frame and heads around them.
 const FORM_EXTRA: usize = 64 << 10;
 
@@ -165,9 +162,6 @@ async fn whole(api: &Api, headers: &HeaderMap, body: Body, max: usize) -> Result
     let announced = text(headers, CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
     if announced.is_some_and(|length| length > max) {
         api.push.refused().too_large.add(1);
-        if !headers.contains_key(EXPECT) {
-            api.tasks.spawn("throw away", throw_away(body));
-        }
         return Err(api.push.too_large());
     }
     let mut collected = BytesMut::with_capacity(announced.unwrap_or(0));
@@ -185,7 +179,6 @@ async fn whole(api: &Api, headers: &HeaderMap, body: Body, max: usize) -> Result
         Ok(Ok(true)) => Ok(collected.freeze()),
         Ok(Ok(false)) => {
             api.push.refused().too_large.add(1);
-            api.tasks.spawn("throw away", throw_away(body));
             Err(api.push.too_large())
         }
         Ok(Err(error)) => Err(error),
@@ -195,20 +188,6 @@ async fn whole(api: &Api, headers: &HeaderMap, body: Body, max: usize) -> Result
 
 fn too_slow(most: Duration) -> Error {
     Error::new(Kind::Timeout, format!("the frame was not whole after {} s", most.as_secs()))
-}
-
-async fn throw_away(mut body: Body) {
-    let reading = async {
-        let mut left = THROWN_BYTES;
-        while let Ok(Some(chunk)) = next_chunk(&mut body).await {
-            left = left.saturating_sub(chunk.len());
-            if left == 0 {
-                return;
-            }
-        }
-    };
-    // Whether the rest came in time or not, nobody needs it.
-    let _ = timeout(THROWN_TIME, reading).await;
 }
 
 async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>> {
@@ -271,7 +250,6 @@ async fn many(api: &Api, name: &StreamName, mut parser: Parser, mut body: Body) 
             Err(_) => return Err(too_slow(patience.max(PART_TIME))),
         };
         let Some(chunk) = chunk else { break };
-        begun = begun.or_else(|| Some(Instant::now()));
         parser.push(chunk);
         while let Some(part) = parser.next().map_err(|e| broken(api, e))? {
             begun = None;
@@ -280,6 +258,9 @@ async fn many(api: &Api, name: &StreamName, mut parser: Parser, mut body: Body) 
         }
         if parser.closed() {
             break;
+        }
+        if parser.midway() {
+            begun.get_or_insert_with(Instant::now);
         }
     }
     if let Some(part) = parser.finish().map_err(|e| broken(api, e))? {
@@ -324,7 +305,8 @@ async fn serve_ws(api: &Api, name: &StreamName, mut socket: WebSocket) {
         };
         let jpeg = match message {
             Err(_) => break Some((close_code::POLICY, "no frame came for too long".to_owned())),
-            Ok(None | Some(Err(_) | Ok(Message::Close(_)))) => break None,
+            Ok(None | Some(Ok(Message::Close(_)))) => break None,
+            Ok(Some(Err(_))) => break Some((close_code::SIZE, oversize(api.push.limits().max_bytes))),
             Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => continue,
             Ok(Some(Ok(Message::Text(_)))) => {
                 break Some((close_code::UNSUPPORTED, "send each JPEG as one binary message".to_owned()));
@@ -350,6 +332,11 @@ async fn serve_ws(api: &Api, name: &StreamName, mut socket: WebSocket) {
         // The publisher may be gone already.
         let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
     }
+}
+
+/// What is said when reading fails and the peer may still be there.
+pub(super) fn oversize(most: usize) -> String {
+    format!("a message has more than {most} bytes, or is not one of the WebSocket protocol")
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

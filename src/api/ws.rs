@@ -15,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Api;
 use super::error::Problem;
+use super::publish::oversize;
 use super::wire::Stream;
 use crate::base::error::{Error, Kind, Result};
 use crate::streams::Change;
@@ -94,15 +95,20 @@ struct Gone;
 impl Client<'_> {
     async fn serve(mut self) {
         let stopping = self.api.tasks.stopping();
-        let farewell = tokio::select! {
-            Gone = self.talk() => None,
-            () = stopping.cancelled() => Some("the server is shutting down"),
+        let stopped = tokio::select! {
+            Gone = self.talk() => false,
+            () = stopping.cancelled() => true,
         };
-        if let Some(reason) = farewell {
-            let close = CloseFrame { code: close_code::AWAY, reason: reason.into() };
-            // It may be gone already.
-            let _ = self.socket.send(Message::Close(Some(close))).await;
+        if stopped {
+            self.close(close_code::AWAY, "the server is shutting down".to_owned()).await;
         }
+    }
+
+    async fn close(&mut self, code: u16, reason: String) -> Gone {
+        let close = CloseFrame { code, reason: reason.into() };
+        // It may be gone already.
+        let _ = self.socket.send(Message::Close(Some(close))).await;
+        Gone
     }
 
     async fn talk(&mut self) -> Gone {
@@ -125,7 +131,11 @@ impl Client<'_> {
                 _ = metrics.tick(), if wants_metrics => self.metrics().await,
                 _ = ping.tick() => self.socket.send(Message::Ping(Default::default())).await.map_err(|_| Gone),
                 message = self.socket.recv() => match message {
-                    None | Some(Err(_) | Ok(Message::Close(_))) => return Gone,
+                    None | Some(Ok(Message::Close(_))) => return Gone,
+                    Some(Err(_)) => {
+                        let most = self.api.config.limits.websocket_message_bytes;
+                        return self.close(close_code::SIZE, oversize(most)).await;
+                    }
                     Some(Ok(Message::Text(text))) => self.answer(text.as_str()).await,
                     Some(Ok(Message::Binary(_))) => self.refuse(None, "send JSON as text messages").await,
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),

@@ -176,6 +176,17 @@ impl Parser {
         matches!(self.state, State::Closed)
     }
 
+    /// Whether something has begun that more bytes must complete: a part, or text before the first delimiter.
+    #[must_use]
+    pub fn midway(&self) -> bool {
+        match self.state {
+            State::Preamble { skipped } => skipped > 0 || !self.buffer.is_empty(),
+            State::Head { .. } => !self.buffer.is_empty(),
+            State::Body { .. } => true,
+            State::AfterBody { .. } | State::Closed => false,
+        }
+    }
+
     /// Bytes held for the part under way, for tests of the memory bound.
     #[must_use]
     pub fn buffered(&self) -> usize {

@@ -191,6 +191,29 @@ fn a_part_of_known_length_does_not_wait_for_the_next() {
 }
 
 #[test]
+fn between_parts_nothing_is_under_way() {
+    let mut parser = Parser::new("b", Limits::parts_up_to(100));
+    assert!(!parser.midway());
+    for (piece, midway) in [
+        ("text", true),
+        ("\r\n--b\r\n", false),
+        ("Content-", true),
+        ("Length: 2\r\n\r\n", true),
+        ("o", true),
+        ("k", false),
+        ("\r\n--b", false),
+        ("\r\n", false),
+        ("\r\nno length", true),
+        ("\r\n--b\r\n", false),
+        ("\r\n\r\n--b--", false),
+    ] {
+        parser.push(Bytes::from(piece));
+        while parser.next().unwrap().is_some() {}
+        assert_eq!(parser.midway(), midway, "after {piece:?}");
+    }
+}
+
+#[test]
 fn headers_are_read_into_their_places() {
     let body = "--b\r\nContent-Disposition: form-data; name=\"frame\"; filename=\"C:\\a \\\"b\\\".jpg\"\r\n\
                 CONTENT-TYPE:  image/jpeg \r\nX-Timestamp: 2026-01-01T00:00:00.000Z\r\nX-Long: a\r\n  b\r\n\r\nx\r\n--b--";
