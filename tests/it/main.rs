@@ -1,1 +1,13 @@
-fn main() {}
+//! The whole server, tested from outside: each test starts its own and speaks to it over sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod api;
+mod bad_input;
+mod harness;
+mod limits;
+mod openapi;
+mod push;
+mod tidy;
+mod view;
+mod ws;
