@@ -60,7 +60,8 @@ pub(super) struct Recorder {
     overload: Overload,
     /// Nothing is tried before then.
     pause: Option<Monotonic>,
-    next_sequence: Option<u64>,
+    /// Frames refused by the queue that have been counted as lost.
+    dropped: u64,
     /// Frames in no file since the last file ended.
     lost: u64,
     /// Sidecars that could not be completed because the disk was full.
@@ -84,7 +85,7 @@ impl Recorder {
             cutter: Cutter::default(),
             overload: Overload::new(Recorders::TAP),
             pause: None,
-            next_sequence: None,
+            dropped: 0,
             lost: 0,
             owed: Vec::new(),
         }
@@ -98,9 +99,7 @@ impl Recorder {
 
     /// Takes the next frame; `queued` frames and bytes wait behind it.
     pub(super) fn take(&mut self, frame: &Arc<Frame>, (frames, bytes): (usize, usize)) {
-        let missed = self.next_sequence.map_or(0, |next| frame.sequence.saturating_sub(next));
-        self.next_sequence = Some(frame.sequence + 1);
-        self.lose(missed);
+        self.count_dropped();
         let now = self.house.clock.now();
         if self.pause.is_some_and(|until| now < until) {
             return self.lose(1);
@@ -152,6 +151,7 @@ impl Recorder {
 
     /// Closes the file, if there is one, and gives up.
     pub(super) fn close(mut self, why: Why) {
+        self.count_dropped();
         self.guarded(0, |recorder| recorder.end_film(End::Last, why));
         self.guarded(0, Self::pay);
     }
@@ -310,6 +310,12 @@ impl Recorder {
         }
         *self.recording.view() =
             View { state: State::Waiting, reason: Some(reason), file: None, lost: before.lost };
+    }
+
+    fn count_dropped(&mut self) {
+        let dropped = self.recording.dropped.get();
+        self.lose(dropped - self.dropped);
+        self.dropped = dropped;
     }
 
     fn lose(&mut self, frames: u64) {

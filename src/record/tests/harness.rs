@@ -11,7 +11,7 @@ use pixels::{I420, Matrix, Range, jpeg};
 use serde_json::Value;
 
 use crate::base::clock::Clock;
-use crate::base::queue::{Counter, Full, Received, Receiver};
+use crate::base::queue::{Full, Received, Receiver};
 use crate::base::tasks::Tasks;
 use crate::record::recorder::Recorder;
 use crate::record::sidecar::{Sidecar, Why};
@@ -104,14 +104,14 @@ impl Bench {
         let tapped: Arc<Mutex<Option<_>>> = Arc::default();
         let tap = Arc::clone(&tapped);
         registry.on_new_stream(move |stream| {
-            let frames = stream.tap(Recorders::TAP, Full::DropNewest, Counter::default()).unwrap();
-            *tap.lock().unwrap() = Some((Arc::clone(stream), frames));
+            let recording = Arc::new(Recording::new(stream));
+            let frames = stream.tap(Recorders::TAP, Full::DropNewest, recording.dropped.clone()).unwrap();
+            *tap.lock().unwrap() = Some((Arc::clone(stream), recording, frames));
         });
         // The stream begins with a frame; it is not the recorder's.
         registry.publish(&cam(), picture(16, 16, 0), publisher()).unwrap();
-        let (stream, frames) = tapped.lock().unwrap().take().unwrap();
+        let (stream, recording, frames) = tapped.lock().unwrap().take().unwrap();
         let _ = frames.receive(Duration::ZERO);
-        let recording = Arc::new(Recording::new(&stream));
         recorders.0.known().running.push(Arc::clone(&recording));
         let recorder = Some(Recorder::new(Arc::clone(&recorders.0), Arc::clone(&recording)));
         Self {
@@ -130,12 +130,23 @@ impl Bench {
 
     /// A frame comes, `after` the last.
     pub(super) fn push(&mut self, picture: Picture, after: Duration) {
+        self.publish(picture, after);
+        self.take_all();
+    }
+
+    /// A frame comes while the recorder is busy.
+    pub(super) fn publish(&mut self, picture: Picture, after: Duration) {
         self.clock.advance(after);
         self.registry.publish(&cam(), picture, publisher()).unwrap();
         self.pushed += 1;
-        let Received::Item(frame) = self.frames.receive(Duration::ZERO) else { panic!("nothing came") };
+    }
+
+    /// The recorder takes what waits.
+    pub(super) fn take_all(&mut self) {
         let queued = self.queued;
-        self.recorder().guarded(1, |recorder| recorder.take(&frame, queued));
+        while let Received::Item(frame) = self.frames.receive(Duration::ZERO) {
+            self.recorder().guarded(1, |recorder| recorder.take(&frame, queued));
+        }
     }
 
     /// `count` frames of that size, `gap` apart.

@@ -179,3 +179,18 @@ fn what_keeps_jpegs_anyway_does_not_fall_back() {
     assert_eq!(bench.recording.status(true).state, State::Recording);
     assert_eq!(bench.stop().len(), 1);
 }
+
+#[test]
+fn frames_that_found_the_queue_full_are_counted_also_when_none_comes_after_them() {
+    let mut bench = Bench::new(Codec::Mjpeg);
+    for rounds in 1..=2 {
+        for number in 0..300 {
+            bench.publish(picture(64, 48, number), ms(1));
+        }
+        bench.take_all();
+        assert_eq!(bench.recording.dropped.get(), rounds * 44);
+    }
+    let files = bench.stop();
+    check_sum(&bench, &files);
+    assert_eq!(files[0].sidecar.frames_not_recorded, 88);
+}
