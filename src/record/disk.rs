@@ -137,7 +137,10 @@ pub(super) fn full_in_words(free: u64, wanted: u64) -> String {
     let gigabytes = |bytes: u64| (bytes as f64 / 1e8).round() / 10.0;
     #[expect(clippy::cast_precision_loss, reason = "shown to the megabyte")]
     let wanted = (wanted as f64 / 1e6).round() / 1e3;
-    format!("disk full: {} GB free, recording.min_free_gb is {wanted}", gigabytes(free))
+    match wanted {
+        0.0 => format!("disk full: {} GB free", gigabytes(free)),
+        wanted => format!("disk full: {} GB free, recording.min_free_gb is {wanted}", gigabytes(free)),
+    }
 }
 
 #[cfg(test)]
@@ -228,6 +231,7 @@ mod tests {
     fn a_full_disk_is_told_in_gigabytes() {
         let words = full_in_words(230_000_000, 1_000_000_000);
         assert_eq!(words, "disk full: 0.2 GB free, recording.min_free_gb is 1");
+        assert_eq!(full_in_words(0, 0), "disk full: 0 GB free");
     }
 
     #[test]
