@@ -59,7 +59,8 @@ pub(super) async fn show(State(api): State<Api>) -> Json<Settings> {
 #[utoipa::path(
     put, path = "/api/config", tag = "operation", request_body = Object,
     responses(
-        (status = 200, body = Settings), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 200, body = Settings), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem),
         (status = 422, body = Problem),
     )
 )]

@@ -63,8 +63,8 @@ pub(super) struct Published {
     )),
     responses(
         (status = 200, body = Published),
-        (status = 401, body = Problem), (status = 403, body = Problem), (status = 408, body = Problem),
-        (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 408, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem),
         (status = 422, body = Problem), (status = 503, body = Problem),
     )
 )]

@@ -69,7 +69,7 @@ pub(super) struct ListParams {
 
 /// All recordings
 #[utoipa::path(
-    get, path = "/api/recordings", tag = "recordings", params(ListParams),
+    get, path = "/api/recordings", operation_id = "list_recordings", tag = "recordings", params(ListParams),
     responses((status = 200, body = RecordingList), (status = 401, body = Problem), (status = 422, body = Problem))
 )]
 pub(super) async fn list(
@@ -99,7 +99,8 @@ pub(super) async fn list(
     ),
     responses(
         (status = 200, content_type = "video/mp4"), (status = 206, content_type = "video/mp4"),
-        (status = 401, body = Problem), (status = 404, body = Problem), (status = 416, body = Problem),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem),
+        (status = 416, body = Problem), (status = 422, body = Problem),
     )
 )]
 pub(super) async fn play(
@@ -132,14 +133,15 @@ pub(super) async fn play(
 
 /// Delete a recording
 #[utoipa::path(
-    delete, path = "/api/recordings/{stream}/{file}", tag = "recordings",
+    delete, path = "/api/recordings/{stream}/{file}", operation_id = "delete_recording", tag = "recordings",
     params(
         ("stream" = String, Path, description = "stream name"),
         ("file" = String, Path, description = "file name, as listed"),
     ),
     responses(
-        (status = 200, body = Done), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 200, body = Done), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem),
     )
 )]
 pub(super) async fn delete(State(api): State<Api>, File(stream, file): File) -> Result<Json<Done>> {

@@ -34,7 +34,7 @@ pub(super) struct ListParams {
 
 /// All streams, by name
 #[utoipa::path(
-    get, path = "/api/streams", tag = "streams", params(ListParams),
+    get, path = "/api/streams", operation_id = "list_streams", tag = "streams", params(ListParams),
     responses((status = 200, body = StreamList), (status = 401, body = Problem), (status = 422, body = Problem))
 )]
 pub(super) async fn list(State(api): State<Api>, Params(params): Params<ListParams>) -> Json<StreamList> {
@@ -57,7 +57,10 @@ pub(super) async fn list(State(api): State<Api>, Params(params): Params<ListPara
 #[utoipa::path(
     get, path = "/api/streams/{name}", tag = "streams",
     params(("name" = String, Path, description = "stream name")),
-    responses((status = 200, body = Stream), (status = 401, body = Problem), (status = 404, body = Problem))
+    responses(
+        (status = 200, body = Stream), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 404, body = Problem), (status = 422, body = Problem),
+    )
 )]
 pub(super) async fn one(State(api): State<Api>, Name(name): Name) -> Result<Json<Stream>> {
     Ok(Json(Stream { frames: Some(Vec::new()), ..shape(&api, &*find(&api, &name)?) }))
@@ -67,7 +70,10 @@ pub(super) async fn one(State(api): State<Api>, Name(name): Name) -> Result<Json
 #[utoipa::path(
     get, path = "/api/streams/{name}/stats", tag = "streams",
     params(("name" = String, Path, description = "stream name")),
-    responses((status = 200, body = Stream), (status = 401, body = Problem), (status = 404, body = Problem))
+    responses(
+        (status = 200, body = Stream), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 404, body = Problem), (status = 422, body = Problem),
+    )
 )]
 pub(super) async fn stats(State(api): State<Api>, Name(name): Name) -> Result<Json<Stream>> {
     Ok(Json(shape(&api, &*find(&api, &name)?)))
@@ -78,11 +84,12 @@ pub(super) async fn stats(State(api): State<Api>, Name(name): Name) -> Result<Js
 /// Closes its viewers and its recording, and answers when the recording is whole. A push to the name starts a new
 /// stream.
 #[utoipa::path(
-    delete, path = "/api/streams/{name}", tag = "streams",
+    delete, path = "/api/streams/{name}", operation_id = "delete_stream", tag = "streams",
     params(("name" = String, Path, description = "stream name")),
     responses(
         (status = 200, body = Done),
-        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 422, body = Problem),
     )
 )]
 pub(super) async fn delete(State(api): State<Api>, Name(name): Name) -> Result<Json<Done>> {
@@ -104,8 +111,9 @@ pub(super) struct RecordingSwitch {
     put, path = "/api/streams/{name}/recording", tag = "recordings", request_body = RecordingSwitch,
     params(("name" = String, Path, description = "stream name")),
     responses(
-        (status = 200, body = Recording), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = 200, body = Recording), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem), (status = 422, body = Problem),
     )
 )]
 pub(super) async fn switch_recording(

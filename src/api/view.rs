@@ -43,7 +43,8 @@ pub(super) struct ViewParams {
     params(("name" = String, Path, description = "stream name"), ViewParams),
     responses(
         (status = 200, description = "frames until the stream ends", content_type = "multipart/x-mixed-replace"),
-        (status = 401, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem),
+        (status = 422, body = Problem),
     )
 )]
 pub(super) async fn watch(
@@ -90,7 +91,8 @@ pub(super) struct SnapshotParams {
     params(("name" = String, Path, description = "stream name"), SnapshotParams),
     responses(
         (status = 200, description = "with X-Timestamp (media time)", content_type = "image/jpeg"),
-        (status = 401, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem),
+        (status = 422, body = Problem),
     )
 )]
 pub(super) async fn snapshot(

@@ -58,6 +58,7 @@ pub(super) struct Source {
 
 /// Whether and how a stream is being recorded.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StreamRecording)]
 pub(super) struct Recording {
     pub(super) enabled: bool,
     /// Name of the file being written.
