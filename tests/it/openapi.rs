@@ -1,1 +1,467 @@
-//! x
+//! The API's document says the truth: every route it names answers as it says, and no route answers that it doesn't
+//! name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Server, answer, form, picture};
+
+/// Routes that are pages and files rather than API.
+const UNDOCUMENTED: [&str; 3] = ["/", "/api/docs", "/api/openapi.json"];
+
+fn document() -> Value {
+    serde_json::to_value(onair::api::document()).unwrap()
+}
+
+/// What `value` has that `schema` does not allow. As much of JSON Schema as the document uses.
+fn mismatch(document: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let found = document.pointer(reference.strip_prefix('#')?);
+        return found
+            .map_or(Some(format!("{reference} leads nowhere")), |s| mismatch(document, s, value, at));
+    }
+    for any in ["oneOf", "anyOf"] {
+        if let Some(options) = schema[any].as_array() {
+            let fits = options.iter().any(|option| mismatch(document, option, value, at).is_none());
+            return (!fits).then(|| format!("{at}: {value} is none of {any}"));
+        }
+    }
+    let types: Vec<&str> = match &schema["type"] {
+        Value::String(one) => vec![one],
+        Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
+        _ => return None,
+    };
+    let is = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    if !types.contains(&is) && !(is == "integer" && types.contains(&"number")) {
+        return Some(format!("{at}: {value} is no {types:?}"));
+    }
+    if let Some(words) = schema["enum"].as_array().filter(|words| !words.contains(value)) {
+        return Some(format!("{at}: {value} is none of {words:?}"));
+    }
+    if let Some(items) = value.as_array() {
+        let mut items = items.iter().enumerate();
+        return items.find_map(|(i, item)| mismatch(document, &schema["items"], item, &format!("{at}[{i}]")));
+    }
+    let object = value.as_object()?;
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    if let Some(missing) = required.into_iter().find(|key| !object.contains_key(*key)) {
+        return Some(format!("{at}: {missing} is missing"));
+    }
+    let properties = schema["properties"].as_object();
+    let rest = &schema["additionalProperties"];
+    object.iter().find_map(|(key, value)| {
+        let at = format!("{at}.{key}");
+        match properties.and_then(|properties| properties.get(key)) {
+            Some(schema) => mismatch(document, schema, value, &at),
+            None if rest.is_object() => mismatch(document, rest, value, &at),
+            None if properties.is_some() && rest != &json!(true) => Some(format!("{at} is not documented")),
+            None => None,
+        }
+    })
+}
+
+#[test]
+fn the_reader_of_schemas_sees_what_does_not_fit() {
+    let document = json!({ "defs": { "Name": { "type": "string", "enum": ["a", "b"] } } });
+    let schema = json!({
+        "type": "object", "required": ["name", "size"],
+        "properties": {
+            "name": { "$ref": "#/defs/Name" },
+            "size": { "type": ["number", "null"] },
+            "tags": { "type": "array", "items": { "type": "integer" } },
+            "either": { "oneOf": [{ "type": "null" }, { "$ref": "#/defs/Name" }] },
+            "more": { "type": "object", "additionalProperties": { "type": "boolean" } },
+        },
+    });
+    for good in [
+        json!({ "name": "a", "size": 1 }),
+        json!({ "name": "b", "size": null, "tags": [1, 2], "either": null, "more": { "x": true } }),
+        json!({ "name": "b", "size": 1.5, "either": "a" }),
+    ] {
+        assert_eq!(mismatch(&document, &schema, &good, "it"), None);
+    }
+    for bad in [
+        json!([]),
+        json!({ "name": "a" }),
+        json!({ "name": "c", "size": 1 }),
+        json!({ "name": "a", "size": "1" }),
+        json!({ "name": "a", "size": 1, "tags": [1.5] }),
+        json!({ "name": "a", "size": 1, "either": 5 }),
+        json!({ "name": "a", "size": 1, "more": { "x": 1 } }),
+        json!({ "name": "a", "size": 1, "secret": 1 }),
+    ] {
+        assert!(mismatch(&document, &schema, &bad, "it").is_some(), "{bad}");
+    }
+}
+
+/// One operation, and calls that should bring out each of its answers that a call can.
+struct Calls {
+    method: Method,
+    path: &'static str,
+    calls: Vec<Call>,
+}
+
+struct Call {
+    path: &'static str,
+    headers: &'static [(&'static str, &'static str)],
+    body: Vec<u8>,
+    status: u16,
+}
+
+fn operation(method: Method, path: &'static str, calls: Vec<Call>) -> Calls {
+    Calls { method, path, calls }
+}
+
+fn call(path: &'static str, status: u16) -> Call {
+    Call { path, headers: &[], body: Vec::new(), status }
+}
+
+impl Call {
+    fn with(mut self, headers: &'static [(&'static str, &'static str)], body: impl Into<Vec<u8>>) -> Self {
+        (self.headers, self.body) = (headers, body.into());
+        self
+    }
+}
+
+const JPEG: &[(&str, &str)] = &[("content-type", "image/jpeg")];
+const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
+const FORM: &[(&str, &str)] = &[("content-type", "multipart/form-data; boundary=XyZ")];
+const FOREIGN: &[(&str, &str)] = &[("origin", "https://evil.example"), ("content-type", "application/json")];
+const UPGRADE: &[(&str, &str)] = &[
+    ("connection", "upgrade"),
+    ("upgrade", "websocket"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
+const RANGE: &[(&str, &str)] = &[("range", "bytes=0-9")];
+const BAD_RANGE: &[(&str, &str)] = &[("range", "bytes=99999999-")];
+
+/// In the order they are called: what is deleted is deleted last.
+fn samples() -> Vec<Calls> {
+    let jpeg = picture(1).to_vec();
+    let (get, post, put, delete) = (Method::GET, Method::POST, Method::PUT, Method::DELETE);
+    vec![
+        operation(
+            post.clone(),
+            "/publish/{name}",
+            vec![
+                call("/publish/new", 200).with(JPEG, jpeg.clone()),
+                call("/publish/new", 200).with(FORM, form(&[("frame", &jpeg)]).1),
+                call("/publish/new", 400).with(FORM, "no form"),
+                call("/publish/new", 415).with(JPEG, "no JPEG"),
+                call("/publish/new", 422).with(JPEG, &jpeg[..900]),
+                call("/publish/a.b", 422).with(JPEG, jpeg.clone()),
+                call("/publish/new", 413).with(JPEG, vec![0; 300_000]),
+                call("/publish/third", 503).with(JPEG, jpeg.clone()),
+            ],
+        ),
+        operation(
+            get.clone(),
+            "/publish/{name}/ws",
+            vec![
+                call("/publish/new/ws", 101).with(UPGRADE, ""),
+                call("/publish/new/ws", 400),
+                call("/publish/a.b/ws", 422).with(UPGRADE, ""),
+            ],
+        ),
+        operation(
+            get.clone(),
+            "/stream/{name}",
+            vec![call("/stream/cam", 200), call("/stream/nobody", 404), call("/stream/cam?fps=0", 422)],
+        ),
+        operation(
+            get.clone(),
+            "/api/streams/{name}/snapshot.jpg",
+            vec![
+                call("/api/streams/cam/snapshot.jpg", 200),
+                call("/api/streams/cam/snapshot.jpg?width=32", 200),
+                call("/api/streams/nobody/snapshot.jpg", 404),
+                call("/api/streams/cam/snapshot.jpg?width=1", 422),
+            ],
+        ),
+        operation(
+            get.clone(),
+            "/api/streams",
+            vec![
+                call("/api/streams", 200),
+                call("/api/streams?q=c&limit=1", 200),
+                call("/api/streams?colour=1", 422),
+            ],
+        ),
+        operation(
+            get.clone(),
+            "/api/streams/{name}",
+            vec![
+                call("/api/streams/cam", 200),
+                call("/api/streams/nobody", 404),
+                call("/api/streams/a.b", 422),
+            ],
+        ),
+        operation(
+            get.clone(),
+            "/api/streams/{name}/stats",
+            vec![
+                call("/api/streams/cam/stats", 200),
+                call("/api/streams/nobody/stats", 404),
+                call("/api/streams/a.b/stats", 422),
+            ],
+        ),
+        operation(
+            put.clone(),
+            "/api/streams/{name}/recording",
+            vec![
+                call("/api/streams/cam/recording", 200).with(JSON, r#"{"enabled":false}"#),
+                call("/api/streams/cam/recording", 422).with(JSON, "{}"),
+                call("/api/streams/cam/recording", 400).with(JSON, "{"),
+                call("/api/streams/cam/recording", 415).with(JPEG, "{}"),
+                call("/api/streams/cam/recording", 403).with(FOREIGN, "{}"),
+                call("/api/streams/nobody/recording", 404).with(JSON, r#"{"enabled":false}"#),
+            ],
+        ),
+        operation(
+            get.clone(),
+            "/api/recordings",
+            vec![
+                call("/api/recordings", 200),
+                call("/api/recordings?stream=cam", 200),
+                call("/api/recordings?colour=1", 422),
+            ],
+        ),
+        operation(
+            get.clone(),
+            "/api/recordings/{stream}/{file}",
+            vec![
+                call("/api/recordings/cam/cam_20260101_000000.mp4", 200),
+                call("/api/recordings/cam/cam_20260101_000000.mp4", 206).with(RANGE, ""),
+                call("/api/recordings/cam/cam_20260101_000000.mp4", 416).with(BAD_RANGE, ""),
+                call("/api/recordings/cam/nothing.mp4", 404),
+                call("/api/recordings/a.b/nothing.mp4", 422),
+            ],
+        ),
+        operation(
+            delete.clone(),
+            "/api/recordings/{stream}/{file}",
+            vec![
+                call("/api/recordings/cam/nothing.mp4", 404),
+                call("/api/recordings/cam/cam_20260101_000000.mp4", 403).with(FOREIGN, ""),
+                call("/api/recordings/cam/cam_20260101_000000.mp4", 200),
+                call("/api/recordings/a.b/nothing.mp4", 422),
+            ],
+        ),
+        operation(get.clone(), "/api/config", vec![call("/api/config", 200)]),
+        operation(
+            put,
+            "/api/config",
+            vec![
+                call("/api/config", 200).with(JSON, r#"{"max_buffer_frames":9}"#),
+                call("/api/config", 422).with(JSON, r#"{"colour":9}"#),
+                call("/api/config", 400).with(JSON, "{"),
+                call("/api/config", 415),
+                call("/api/config", 403).with(FOREIGN, "{}"),
+            ],
+        ),
+        operation(get.clone(), "/api/status", vec![call("/api/status", 200)]),
+        operation(get.clone(), "/health", vec![call("/health", 200)]),
+        operation(get.clone(), "/metrics", vec![call("/metrics", 200)]),
+        operation(get.clone(), "/api/metrics", vec![call("/api/metrics", 200)]),
+        operation(get, "/ws", vec![call("/ws", 101).with(UPGRADE, ""), call("/ws", 400)]),
+        operation(
+            post,
+            "/api/cleanup",
+            vec![call("/api/cleanup", 200), call("/api/cleanup", 403).with(FOREIGN, "")],
+        ),
+        operation(
+            delete,
+            "/api/streams/{name}",
+            vec![
+                call("/api/streams/nobody", 404),
+                call("/api/streams/cam", 403).with(FOREIGN, ""),
+                call("/api/streams/a.b", 422),
+                call("/api/streams/cam", 200),
+            ],
+        ),
+    ]
+}
+
+/// The answer, without the body where it has no end.
+async fn ask(server: &Server, method: &Method, call: &Call, endless: bool) -> Answer {
+    let mut request = server.request(method.clone(), call.path);
+    for (name, value) in call.headers {
+        request = request.header(*name, *value);
+    }
+    if !call.body.is_empty() {
+        request = request.body(call.body.clone());
+    }
+    if !endless {
+        return answer(request).await;
+    }
+    let response = crate::harness::within(request.send()).await.unwrap();
+    Answer { status: response.status(), headers: response.headers().clone(), body: bytes::Bytes::new() }
+}
+
+/// What the document says of this answer and is not so.
+fn untrue(document: &Value, operation: &Value, answer: &Answer) -> Option<String> {
+    let status = answer.status.as_u16();
+    let said = &operation["responses"][status.to_string()];
+    if !said.is_object() {
+        return Some(format!("{status} is not documented"));
+    }
+    let content = said["content"].as_object()?;
+    let content_type = answer.header("content-type").split(';').next().unwrap();
+    let Some(said) = content.get(content_type) else {
+        return Some(format!("{status} is documented as {:?}, not as {content_type}", content.keys()));
+    };
+    if !content_type.ends_with("json") || answer.body.is_empty() {
+        return None;
+    }
+    let body: Value = serde_json::from_slice(&answer.body).unwrap();
+    mismatch(document, &said["schema"], &body, &status.to_string())
+}
+
+#[tokio::test]
+async fn every_documented_route_answers_as_documented() {
+    let document = document();
+    let settings = [("streams.max_concurrent", "2"), ("server.max_frame_size_mb", "0.1")];
+    let server = Server::start(&settings).await;
+    server.publish("cam", picture(1)).await.json();
+    let folder = server.folder().join("recordings/cam");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("cam_20260101_000000.mp4"), [7; 1000]).unwrap();
+    let (mut documented, mut lies) = (BTreeSet::new(), Vec::new());
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            documented.insert(format!("{} {path}", method.to_uppercase()));
+        }
+    }
+    for Calls { method, path, calls } in samples() {
+        let operation = &document["paths"][path][method.as_str().to_lowercase()];
+        assert!(documented.remove(&format!("{method} {path}")), "{method} {path} is not documented");
+        for call in calls {
+            let called = format!("{method} {}", call.path);
+            let endless = call.status == 101 || (path == "/stream/{name}" && call.status == 200);
+            let answer = ask(&server, &method, &call, endless).await;
+            assert_eq!(answer.status, call.status, "{called}: {answer:?}");
+            lies.extend(untrue(&document, operation, &answer).map(|lie| format!("{called}: {lie}")));
+        }
+    }
+    assert!(lies.is_empty(), "{}", lies.join("\n"));
+    assert!(documented.is_empty(), "never called: {documented:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn every_route_that_can_be_closed_documents_its_refusal() {
+    let document = document();
+    let server = Server::start(&[("auth.token", "open-sesame")]).await;
+    for Calls { method, path, calls } in samples() {
+        let operation = &document["paths"][path][method.as_str().to_lowercase()];
+        let refused = ask(&server, &method, &calls[0], false).await;
+        assert_eq!(untrue(&document, operation, &refused), None, "{method} {path}");
+        assert_eq!(refused.status.as_u16() == 401, path != "/health", "{method} {path}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn only_documented_methods_and_paths_answer() {
+    let document = document();
+    let server = Server::start(&[]).await;
+    server.publish("cam", picture(1)).await.json();
+    let mut methods: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        methods.insert(
+            path,
+            operations.as_object().unwrap().keys().map(|method| method.to_uppercase()).collect(),
+        );
+    }
+    for path in UNDOCUMENTED {
+        methods.insert(path, BTreeSet::from(["GET".to_owned()]));
+    }
+    for (path, known) in methods {
+        let sample =
+            path.replace("{name}", "nobody").replace("{stream}", "nobody").replace("{file}", "x.mp4");
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
+            let method: Method = method.parse().unwrap();
+            let answered = answer(server.request(method.clone(), &sample)).await;
+            let exists = answered.status != 405;
+            assert_eq!(exists, known.contains(method.as_str()), "{method} {path}: {answered:?}");
+            if !exists {
+                let allowed: BTreeSet<_> =
+                    answered.header("allow").split(',').filter(|m| *m != "HEAD").collect();
+                assert_eq!(allowed, known.iter().map(String::as_str).collect(), "{path}");
+            }
+        }
+    }
+    server.stop().await;
+}
+
+/// Each route the sources register outside of the document's own list.
+#[test]
+fn the_sources_register_no_route_the_document_does_not_know() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api");
+    let mut found = BTreeSet::new();
+    for file in ["router.rs", "page.rs"] {
+        let text = std::fs::read_to_string(folder.join(file)).unwrap();
+        let literals = text.split(".route(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+        found.extend(literals);
+    }
+    let document = document();
+    for path in found {
+        let known = document["paths"].get(&path).is_some() || UNDOCUMENTED.contains(&path.as_str());
+        assert!(known, "{path} is served and not documented");
+    }
+}
+
+#[test]
+fn the_document_is_openapi_3_1_and_complete_in_itself() {
+    let document = document();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    let text = document.to_string();
+    for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(document.pointer(reference).is_some(), "{reference} leads nowhere");
+    }
+    let mut ids = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            assert!(
+                ids.insert(operation["operationId"].as_str().unwrap().to_owned()),
+                "twice: {}",
+                operation["operationId"]
+            );
+            assert!(
+                !operation["summary"].as_str().unwrap_or_default().is_empty(),
+                "{method} {path} says nothing"
+            );
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            let named = |name: &str| parameters.iter().any(|p| p["name"] == name && p["in"] == "path");
+            let in_path = path.split('{').skip(1).map(|rest| rest.split('}').next().unwrap());
+            in_path.for_each(|name| assert!(named(name), "{method} {path}: {name} is not described"));
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                if status.starts_with(['4', '5']) && path != "/health" {
+                    let content =
+                        response["content"].as_object().unwrap_or_else(|| panic!("{method} {path} {status}"));
+                    assert!(content.contains_key("application/problem+json"), "{method} {path} {status}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_document_is_served() {
+    let server = Server::start(&[]).await;
+    let served = server.get("/api/openapi.json").await.json();
+    assert_eq!(served["paths"], document()["paths"]);
+    server.stop().await;
+}
