@@ -15,7 +15,7 @@ use prometheus_client::registry::{Registry as Metrics, Unit};
 
 use crate::base::clock::{Clock, Monotonic};
 use crate::base::tasks::Tasks;
-use crate::record::Recorders;
+use crate::record::{Encode, Recorders};
 use crate::sources::push::Push;
 use crate::streams::Registry;
 
@@ -170,6 +170,16 @@ impl Writer<'_, '_> {
     }
 }
 
+impl Writer<'_, '_> {
+    fn histogram(&mut self, name: &str, help: &str, unit: Option<&Unit>, times: &Encode) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, unit, MetricType::Histogram)?;
+        let bounds = Encode::BOUNDS.into_iter().chain([f64::MAX]);
+        let buckets: Vec<(f64, u64)> = bounds.zip(times.buckets).collect();
+        let count = times.buckets.iter().sum();
+        family.encode_histogram::<Label<'_>>(times.sum_seconds, count, &buckets, None)
+    }
+}
+
 impl Collector for Sources {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut to = Writer(&mut encoder);
@@ -255,11 +265,17 @@ impl Sources {
 
     fn recordings(&self, to: &mut Writer<'_, '_>) -> fmt::Result {
         let meters = self.recorders.meters();
-        to.gauge("recordings_active", "Recordings being written", None, meters.active as f64)?;
+        to.gauge("recordings_active", "Recordings that run", None, meters.active as f64)?;
+        to.gauge("recordings_waiting", "Recordings that can't write just now", None, meters.waiting as f64)?;
+        to.counter("recording_files", "Files begun", None, meters.files)?;
         to.counter("recorded_frames", "Frames written to recordings", None, meters.frames)?;
         to.counter("recorded", "Bytes written to recordings", Some(&Unit::Bytes), meters.bytes)?;
         to.counter("recording_frames_lost", "Frames that were not recorded", None, meters.lost)?;
+        to.counter("recording_frames_dropped", "Of the lost: their queue was full", None, meters.dropped)?;
+        to.counter("recording_frames_undecodable", "Of the lost: damaged", None, meters.undecodable)?;
         to.counter("recording_fallbacks", "Times an encoder could not keep up", None, meters.fallbacks)?;
+        to.counter("recording_panics", "Panics while recording", None, meters.panics)?;
+        to.histogram("recording_frame", "Time to code one frame", Some(&Unit::Seconds), &meters.encode)?;
         let depths = meters.queues.iter().map(|(name, depth)| ([("stream", name.as_str())], *depth as f64));
         to.gauges("recording_queue", "Frames waiting to be recorded", None, depths)
     }

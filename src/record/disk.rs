@@ -131,16 +131,12 @@ pub(super) fn in_words(error: &io::Error) -> &'static str {
     }
 }
 
-/// That there is too little room, in words; `wanted` is `recording.min_free_gb`.
+/// That there is too little room, in words; `wanted` is `recording.min_free_gb`. GB are of 1024³ bytes, as in settings.
 pub(super) fn full_in_words(free: u64, wanted: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
-    let gigabytes = |bytes: u64| (bytes as f64 / 1e8).round() / 10.0;
-    #[expect(clippy::cast_precision_loss, reason = "shown to the megabyte")]
-    let wanted = (wanted as f64 / 1e6).round() / 1e3;
-    match wanted {
-        0.0 => format!("disk full: {} GB free", gigabytes(free)),
-        wanted => format!("disk full: {} GB free, recording.min_free_gb is {wanted}", gigabytes(free)),
-    }
+    #[expect(clippy::cast_precision_loss, reason = "shown with one digit, or three")]
+    let gigabytes = |bytes: u64, parts: f64| (bytes as f64 / f64::from(1 << 30) * parts).round() / parts;
+    let (free, wanted) = (gigabytes(free, 10.0), gigabytes(wanted, 1000.0));
+    format!("disk full: {free} GB free, recording.min_free_gb is {wanted}")
 }
 
 #[cfg(test)]
@@ -229,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_in_gigabytes() {
-        let words = full_in_words(230_000_000, 1_000_000_000);
+        let words = full_in_words(230_000_000, 1 << 30);
         assert_eq!(words, "disk full: 0.2 GB free, recording.min_free_gb is 1");
         assert_eq!(full_in_words(0, 0), "disk full: 0 GB free");
     }

@@ -15,7 +15,6 @@ use super::overload::Turns;
 use super::status::{Progress, Recording, Totals};
 use crate::base::clock::Clock;
 use crate::base::error::Result;
-use crate::base::queue::{Bound, Counter, Full};
 use crate::base::tasks::Tasks;
 use crate::streams::{Stream, StreamName};
 
@@ -101,11 +100,6 @@ impl Drop for Over {
     fn drop(&mut self) {
         self.0.rounds.over();
     }
-}
-
-/// A stream that has ended takes no tap.
-pub(super) fn ended(stream: &Stream) -> bool {
-    stream.tap(Bound { items: 0, weight: 0 }, Full::DropNewest, Counter::default()).is_none()
 }
 
 /// A recording whose thread runs; when dropped, also by a panic, it has ended.

@@ -47,7 +47,7 @@ pub use self::sidecar::Why;
 pub use self::status::{Encode, Meters, State, Status};
 pub use crate::base::config::{Codec, Preset};
 
-use self::house::{AtWork, House, Known, Slot, ended};
+use self::house::{AtWork, House, Known, Slot};
 use self::status::Recording;
 use crate::base::clock::Clock;
 use crate::base::error::{Error, Kind, Result};
@@ -60,8 +60,8 @@ use crate::streams::{Stream, StreamName};
 pub struct Recorders(Arc<House>);
 
 impl Recorders {
-    /// Frames and bytes that may wait for one recording: eight seconds at 30 frames a second.
-    const TAP: Bound = Bound { items: 256, weight: 64 << 20 };
+    /// Frames and bytes that may wait for one recording: eight seconds at 30 frames a second of ordinary size.
+    const TAP: Bound = Bound { items: 256, weight: 16 << 20 };
 
     pub fn new(settings: Settings, clock: Clock, tasks: Tasks) -> Self {
         Self(Arc::new(House::new(settings, clock, tasks)))
@@ -165,7 +165,7 @@ impl Recorders {
     pub async fn finished(&self, name: &str) {
         let ending = |r: &&Arc<Recording>| {
             r.name.as_str() == name
-                && (r.last_wanted().is_some() || r.stream().is_none_or(|stream| ended(&stream)))
+                && (r.last_wanted().is_some() || r.stream().is_none_or(|stream| stream.ended()))
         };
         let ending: Vec<_> = self.0.known().running.iter().filter(ending).cloned().collect();
         for recording in ending {

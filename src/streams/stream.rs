@@ -170,6 +170,11 @@ impl Stream {
         Some(receiver)
     }
 
+    /// Whether it takes nothing any more.
+    pub fn ended(&self) -> bool {
+        self.lock().ended
+    }
+
     pub fn latest(&self) -> Option<Arc<Frame>> {
         self.lock().last.clone()
     }
