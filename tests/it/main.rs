@@ -4,10 +4,14 @@
 
 mod api;
 mod bad_input;
+mod clients;
 mod harness;
+mod lifecycle;
 mod limits;
 mod openapi;
 mod push;
+mod record;
 mod tidy;
+mod tools;
 mod view;
 mod ws;
