@@ -1,5 +1,10 @@
 // The API, from the document the server makes of its own handlers. All of its text goes in as text.
 
+import { token } from './api.js';
+import { $, copy } from './dom.js';
+import { capital } from './format.js';
+import { deref, isNull, limits, plain, sample, setDocument, typeName, variants } from './schema.js';
+
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 const REASONS = {
   101: 'Switching protocols', 200: 'OK', 201: 'Created', 202: 'Accepted', 204: 'No content', 206: 'Partial content',
@@ -7,9 +12,6 @@ const REASONS = {
   409: 'Conflict', 412: 'Changed meanwhile', 413: 'Too large', 415: 'Wrong type', 416: 'Range outside the file', 422: 'Not valid',
   429: 'Too many requests', 500: 'Error inside', 503: 'No room, or not ready',
 };
-const $ = (id) => document.getElementById(id);
-const token = sessionStorage.getItem('onair-token');
-let doc;
 
 function h(tag, attributes, ...children) {
   const el = document.createElement(tag);
@@ -26,42 +28,6 @@ const words = (text) => text.split('`').map((part, i) => (i % 2 ? h('code', null
 const prose = (text) => (text ?? '').split(/\n\s*\n/).filter(Boolean).map((part) => h('p', null, words(part.replace(/\s+/g, ' '))));
 
 // --- Schemas
-
-const deref = (it) => (it?.$ref ? it.$ref.slice(2).split('/').reduce((at, key) => at?.[key], doc) ?? {} : it ?? {});
-const isNull = (schema) => schema.type === 'null';
-const variants = (schema) => schema.oneOf ?? schema.anyOf;
-
-/** A schema without its "or null", which is said beside the type. */
-function plain(schema) {
-  const several = variants(schema);
-  const some = several?.filter((one) => !isNull(one));
-  if (some?.length === 1) return { ...some[0], description: schema.description ?? some[0].description };
-  return schema;
-}
-
-function typeName(schema) {
-  if (schema.$ref) return schema.$ref.split('/').pop();
-  const nullable = [schema.type].flat().includes('null') || variants(schema)?.some(isNull);
-  const or = nullable ? ' or null' : '';
-  if (variants(schema)) return variants(schema).filter((one) => !isNull(one)).map(typeName).join(' or ') + or;
-  if (schema.allOf) return schema.allOf.map(typeName).join(' and ');
-  const type = [schema.type ?? (schema.properties ? 'object' : 'any')].flat().filter((one) => one !== 'null').join(' or ');
-  if (type === 'array') return `list of ${typeName(schema.items ?? {})}${or}`;
-  if (schema.contentMediaType) return schema.contentMediaType + or;
-  const format = schema.format && !/^(u?int\d*|double|float)$/.test(schema.format) ? ` (${schema.format})` : '';
-  return type + format + or;
-}
-
-function limits(schema) {
-  const s = deref(plain(schema));
-  const json = JSON.stringify;
-  return [
-    s.enum && `one of ${s.enum.map(json).join(', ')}`,
-    s.minimum != null && s.minimum !== 0 && `from ${s.minimum}`, s.maximum != null && `to ${s.maximum}`,
-    s.minLength && `at least ${s.minLength} characters`, s.maxLength && `at most ${s.maxLength} characters`,
-    s.pattern && `matches ${s.pattern}`, s.default !== undefined && `default ${json(s.default)}`,
-  ].filter(Boolean).join(', ');
-}
 
 /** What there is to open: the properties of an object, of a list's items, of each variant. */
 function inside(schema, seen = []) {
@@ -94,34 +60,29 @@ function property(name, schema, required, seen) {
   return h('details', { class: 'property' }, h('summary', null, head), h('div', { class: 'nested' }, rest));
 }
 
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
-
 function content(body) {
   return Object.entries(body.content ?? {}).map(([type, { schema }]) => {
-    const rest = schema ? inside(schema) : [];
-    const title = [h('code', null, type), schema && !schema.contentMediaType && h('span', { class: 'type' }, typeName(schema))];
+    const parts = /json|form-data/.test(type) ? schema : null; // A picture's schema says no more than that it has bytes.
+    const rest = parts ? inside(parts) : [];
+    const title = [h('code', null, type), parts && h('span', { class: 'type' }, typeName(parts))];
     if (!rest.length) return h('div', { class: 'media' }, title);
     return h('details', { class: 'media' }, h('summary', null, title), h('div', { class: 'nested' }, rest));
   });
 }
 
-/** A value the schema allows, for the curl line. */
-function sample(schema, depth = 0) {
-  const s = deref(plain(schema ?? {}));
-  const given = schema?.example ?? s.example ?? s.examples?.[0] ?? s.default ?? s.enum?.[0];
-  if (given !== undefined) return given;
-  const type = [s.type].flat().find((one) => one !== 'null');
-  if (s.properties && depth < 4) {
-    const keys = Object.keys(s.properties).filter((key) => !s.required || s.required.includes(key));
-    return Object.fromEntries(keys.map((key) => [key, sample(s.properties[key], depth + 1)]));
+const quote = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+/** The one given; for an object that may hold anything, the one in the prose. */
+function example(body, operation) {
+  const made = body.example ?? sample(body.schema);
+  if (Object.keys(made).length) return made;
+  const told = operation.description?.match(/`(\{.+?\})`/)?.[1];
+  try {
+    return JSON.parse(told);
+  } catch {
+    return made;
   }
-  if (s.allOf) return Object.assign({}, ...s.allOf.map((one) => sample(one, depth + 1)));
-  if (variants(s)) return sample(variants(s).find((one) => !isNull(one)), depth + 1);
-  if (type === 'array') return s.items ? [sample(s.items, depth + 1)] : [];
-  return { boolean: true, integer: Math.max(1, s.minimum ?? 1), number: 1, string: 'text', object: {} }[type] ?? {};
 }
 
-const quote = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 const EXAMPLES = { name: 'camera', stream: 'camera', file: 'camera_20250101_120000.mp4' };
 
 function curl(method, path, operation, parameters) {
@@ -137,7 +98,7 @@ function curl(method, path, operation, parameters) {
   if (type === 'multipart/form-data') {
     const schema = deref(bodies[type].schema);
     for (const key of Object.keys(schema.properties ?? {})) line.push('-F', `${key}=@picture.jpg`);
-  } else if (type?.includes('json')) line.push('-H', quote(`Content-Type: ${type}`), '-d', quote(JSON.stringify(sample(bodies[type].schema))));
+  } else if (type?.includes('json')) line.push('-H', quote(`Content-Type: ${type}`), '-d', quote(JSON.stringify(example(bodies[type], operation))));
   else if (type) line.push('-H', quote(`Content-Type: ${type}`), '--data-binary', '@file');
   const answers = Object.entries(operation.responses ?? {}).filter(([code]) => code < 300).flatMap(([, r]) => Object.keys(deref(r).content ?? {}));
   if (answers.some((one) => /^(image|video)\//.test(one))) line.push('-O');
@@ -149,13 +110,11 @@ function curl(method, path, operation, parameters) {
 
 function command(text) {
   const code = h('code', null, text);
-  const copy = async () => {
-    getSelection().selectAllChildren(code);
-    const done = await (navigator.clipboard?.writeText(text).then(() => true, () => false) ?? document.execCommand('copy'));
-    button.textContent = $('said').textContent = done ? 'Copied' : 'Selected';
+  const onclick = async () => {
+    button.textContent = $('said').textContent = (await copy(code)) ? 'Copied' : 'Selected';
     setTimeout(() => (button.textContent = 'Copy'), 1500);
   };
-  const button = h('button', { class: 'small', onclick: copy }, 'Copy');
+  const button = h('button', { class: 'small', onclick }, 'Copy');
   return h('div', { class: 'command' }, code, button);
 }
 
@@ -200,7 +159,8 @@ const breakable = (path) => path.split(/(?<=\/)/).flatMap((part) => [part, h('wb
 
 let groups = [];
 
-function draw() {
+function draw(doc) {
+  setDocument(doc);
   const { title, version, description } = doc.info;
   const secured = 'If the server has `auth.token` set, send it in the header `Authorization: Bearer <token>`, or where that can’t be done as `?token=<token>`.';
   $('intro').replaceChildren(h('h1', null, `${title} API`, h('span', { class: 'version' }, version)), ...prose(description), h('p', { class: 'muted' }, words(secured)),
@@ -258,8 +218,7 @@ document.addEventListener('keydown', (event) => {
 try {
   const answer = await fetch('/api/openapi.json', { cache: 'no-cache' });
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-  doc = await answer.json();
-  draw();
+  draw(await answer.json());
   if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
 } catch (e) {
   $('intro').replaceChildren(h('p', { class: 'blank' }, `The description of the API could not be read: ${e.message}. `, h('a', { href: '/api/docs' }, 'Try again')));
