@@ -173,7 +173,7 @@ impl Writer<'_, '_> {
 impl Writer<'_, '_> {
     fn histogram(&mut self, name: &str, help: &str, unit: Option<&Unit>, times: &Encode) -> fmt::Result {
         let mut family = self.0.encode_descriptor(name, help, unit, MetricType::Histogram)?;
-        let bounds = Encode::BOUNDS.into_iter().chain([f64::MAX]);
+        let bounds = Encode::BOUNDS.into_iter().chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(times.buckets).collect();
         let count = times.buckets.iter().sum();
         family.encode_histogram::<Label<'_>>(times.sum_seconds, count, &buckets, None)
