@@ -223,6 +223,7 @@ fn parse_metrics(text: &str) -> Result<BTreeMap<String, f64>, String> {
     };
     let body = text.strip_suffix("# EOF\n").ok_or("no EOF at the end")?;
     let (mut family, mut kind, mut seen, mut series) = ("", "", BTreeSet::new(), BTreeMap::new());
+    let (mut bucket, mut counts) = (0.0, Vec::new());
     for line in body.lines() {
         let wrong = |why: &str| Err(format!("{why}: {line}"));
         if let Some(meta) = line.strip_prefix("# ") {
@@ -241,8 +242,13 @@ fn parse_metrics(text: &str) -> Result<BTreeMap<String, f64>, String> {
         }
         let Some((id, value)) = line.rsplit_once(' ') else { return wrong("no value") };
         let (metric, labels) = id.split_once('{').unwrap_or((id, "}"));
-        let expected = if kind == "counter" { format!("{family}_total") } else { family.to_owned() };
-        if kind.is_empty() || metric != expected {
+        let endings: &[&str] = match kind {
+            "counter" => &["_total"],
+            "gauge" => &[""],
+            "histogram" => &["_sum", "_count", "_bucket"],
+            _ => &[],
+        };
+        if !metric.strip_prefix(family).is_some_and(|ending| endings.contains(&ending)) {
             return wrong("not of the family above it");
         }
         let Some(labels) = labels.strip_suffix('}') else { return wrong("labels without end") };
@@ -257,17 +263,38 @@ fn parse_metrics(text: &str) -> Result<BTreeMap<String, f64>, String> {
         if !value.is_finite() || (kind == "counter" && value < 0.0) {
             return wrong("an impossible value");
         }
+        if metric.ends_with("_bucket") && kind == "histogram" {
+            let (_, le) = id.split_once("le=\"").ok_or_else(|| format!("a bucket without bound: {line}"))?;
+            if value < bucket {
+                return wrong("buckets that fall");
+            }
+            bucket = if le.starts_with("+Inf") { 0.0 } else { value };
+        }
+        if metric.ends_with("_count") && kind == "histogram" {
+            counts.push((metric.replace("_count", "_bucket{le=\"+Inf\"}"), value));
+        }
         if series.insert(id.to_owned(), value).is_some() {
             return wrong("twice the same series");
         }
     }
-    Ok(series)
+    match counts.into_iter().find(|(all, count)| series.get(all) != Some(count)) {
+        Some((all, count)) => Err(format!("{all} is not {count}")),
+        None => Ok(series),
+    }
 }
 
 #[test]
 fn the_reader_of_metrics_sees_what_is_wrong() {
     let good = "# HELP onair_x Things.\n# TYPE onair_x counter\nonair_x_total{a=\"b\"} 1\n# EOF\n";
     assert_eq!(parse_metrics(good).unwrap()["onair_x_total{a=\"b\"}"], 1.0);
+    let histogram = "# HELP onair_h Times.\n# TYPE onair_h histogram\nonair_h_sum 3.0\nonair_h_count 4\n\
+        onair_h_bucket{le=\"0.1\"} 1\nonair_h_bucket{le=\"1.0\"} 3\nonair_h_bucket{le=\"+Inf\"} 4\n# EOF\n";
+    assert_eq!(parse_metrics(histogram).unwrap().len(), 5);
+    for (from, to) in
+        [("} 3", "} 0"), ("count 4", "count 5"), ("{le=\"1.0\"}", ""), ("_sum", "_total"), ("+Inf", "2.0")]
+    {
+        assert!(parse_metrics(&histogram.replacen(from, to, 1)).is_err(), "{from:?} as {to:?}");
+    }
     for (from, to) in [
         ("# EOF\n", ""),
         ("_total{", "{"),

@@ -64,6 +64,7 @@ fn claiming(width: u16, height: u16) -> Vec<u8> {
     jpeg
 }
 
+#[expect(clippy::too_many_lines, clippy::type_complexity, reason = "a table of cases")]
 #[tokio::test]
 async fn what_is_no_frame_is_refused_by_name() {
     let mut bystander = Bystander::start(&[]).await;

@@ -65,7 +65,7 @@ impl Source {
         let starts =
             |at: usize, word: &str| word.chars().enumerate().all(|(i, c)| text.get(at + i) == Some(&c));
         let (mut out, mut at) = (String::new(), 0);
-        let mut skip_to = |out: &mut String, from: usize, to: usize| {
+        let skip_to = |out: &mut String, from: usize, to: usize| {
             out.extend(text[from..to.min(text.len())].iter().filter(|c| **c == '\n'));
             to
         };

@@ -284,6 +284,7 @@ const UPPER_RIGHT: [bool; 4] = [false, true, false, false];
 const LOWER_LEFT: [bool; 4] = [false, false, true, false];
 const LOWER_RIGHT: [bool; 4] = [false, false, false, true];
 
+#[expect(clippy::type_complexity, reason = "a table of cases")]
 #[tokio::test]
 async fn jpegs_of_every_kind_are_served_unchanged_and_scaled_upright() {
     let server = Server::start(&[]).await;
