@@ -406,7 +406,6 @@ pub(crate) struct Process {
     pub(crate) client: Client,
 }
 
-#[expect(dead_code, reason = "for the tests of crashes and ends, which are still to come")]
 impl Process {
     /// `onair serve` with a folder of its own, on a free port; `args` come last and win. Recording is on.
     pub(crate) async fn start(args: &[&str]) -> Self {
@@ -471,11 +470,6 @@ impl Process {
     pub(crate) async fn publish(&self, name: &str, jpeg: impl Into<reqwest::Body>) -> Answer {
         let request = self.client.post(self.url(&format!("/publish/{name}")));
         answer(request.header("content-type", "image/jpeg").body(jpeg)).await
-    }
-
-    /// Where it runs: `recordings` and `data` are in there. Lives on when the process is dropped.
-    pub(crate) fn folder(&self) -> Arc<TempDir> {
-        Arc::clone(&self.folder)
     }
 
     pub(crate) fn recordings(&self) -> PathBuf {
