@@ -4,11 +4,13 @@
 
 mod api;
 mod bad_input;
+mod browser;
 mod clients;
 mod harness;
 mod lifecycle;
 mod limits;
 mod openapi;
+mod publish_cli;
 mod push;
 mod record;
 mod tidy;

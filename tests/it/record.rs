@@ -118,7 +118,7 @@ async fn check_times(run: &Run, pushed: &[Sent], file: &Path) {
 
 /// A JPEG of one colour, but for a pattern at its lower edge: of one that is flat all over, FFmpeg says wrongly that
 /// its end is missing.
-fn solid(rgb: [u8; 3]) -> Bytes {
+pub(crate) fn solid(rgb: [u8; 3]) -> Bytes {
     let mut pixels = rgb.repeat(320 * 240);
     for (index, sample) in pixels.iter_mut().enumerate().skip(320 * 220 * 3) {
         *sample = if index % 7 < 3 { 250 } else { 5 };
