@@ -1,0 +1,75 @@
+//! `onair serve`, as users start it, with a folder of its own.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::Outcome;
+use super::process::{Process, free_address, listening};
+
+pub(crate) struct Server {
+    pub(crate) process: Process,
+    pub(crate) address: SocketAddr,
+    folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// A server with these settings besides those every run has: one port on this machine, room for 100 streams.
+    pub(crate) async fn start(settings: &[&str]) -> Outcome<Self> {
+        let folder = tempfile::Builder::new().prefix("onair-bench-").tempdir()?;
+        let address = free_address()?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_onair"));
+        command.current_dir(folder.path()).args(["serve", "--host", "127.0.0.1", "--port"]);
+        command.arg(address.port().to_string());
+        for port in ["api_port", "ws_port", "metrics_port", "health_port"] {
+            command.args(["--set", &format!("server.{port}=0")]);
+        }
+        for setting in ["streams.max_concurrent=100", "logging.level=warn"].iter().chain(settings) {
+            command.args(["--set", setting]);
+        }
+        let process = Process::start(&mut command)?;
+        listening(address).await?;
+        Ok(Self { process, address, folder })
+    }
+
+    pub(crate) fn recordings(&self) -> PathBuf {
+        self.folder.path().join("recordings")
+    }
+
+    /// The body of the answer to one request; an error unless the status is one of success.
+    pub(crate) async fn ask(&self, method: &str, path: &str) -> Outcome<String> {
+        let mut socket = TcpStream::connect(self.address).await?;
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).await?;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let (head, body) = answer.split_once("\r\n\r\n").ok_or("no answer")?;
+        if !head.starts_with("HTTP/1.1 2") {
+            return Err(format!("{method} {path}: {}", head.lines().next().unwrap_or_default()).into());
+        }
+        Ok(body.to_owned())
+    }
+
+    /// The sum of a metric over its labels.
+    pub(crate) async fn metric(&self, name: &str) -> Outcome<f64> {
+        let text = self.ask("GET", "/metrics").await?;
+        let values = text.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            (rest.starts_with(' ') || rest.starts_with('{')).then_some(())?;
+            rest.rsplit_once(' ')?.1.parse::<f64>().ok()
+        });
+        let values: Vec<f64> = values.collect();
+        if values.is_empty() { Err(format!("no metric {name}").into()) } else { Ok(values.iter().sum()) }
+    }
+
+    /// Asks it to end, so that its recordings are complete, and gives the folder back.
+    pub(crate) fn stop(self) -> Outcome<tempfile::TempDir> {
+        self.process.stop(Duration::from_secs(30))?;
+        Ok(self.folder)
+    }
+}
