@@ -7,6 +7,7 @@
 mod frame;
 mod name;
 mod publishers;
+mod rate;
 mod registry;
 mod stream;
 mod viewer;

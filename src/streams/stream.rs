@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::frame::Frame;
 use super::name::StreamName;
 use super::publishers::{Publisher, Publishers};
+use super::rate::Rate;
 use super::registry::Shared;
 use super::viewer::Viewer;
 use crate::base::clock::{Anchor, MediaTime, Monotonic, Wall};
@@ -52,6 +53,7 @@ struct Inner {
     last: Option<Arc<Frame>>,
     active: Monotonic,
     total: u64,
+    rate: Rate,
     publishers: Publishers,
     taps: Vec<queue::Sender<Arc<Frame>>>,
     ended: bool,
@@ -92,7 +94,7 @@ pub struct Stats {
     pub publishers: usize,
     pub buffered: usize,
     pub buffered_bytes: usize,
-    /// Frames a second over the last five seconds.
+    /// Frames a second over the last five whole seconds.
     pub fps: f64,
 }
 
@@ -100,7 +102,6 @@ impl Stream {
     /// Bytes of frames kept per stream, whatever their number.
     const RING_BYTES: usize = 8 << 20;
     pub const IDLE_AFTER: Duration = Duration::from_secs(5);
-    const FPS_WINDOW: Duration = Duration::from_secs(5);
 
     pub(super) fn new(name: StreamName, shared: Arc<Shared>) -> Arc<Self> {
         let (now, wall) = (shared.clock.now(), shared.clock.wall());
@@ -117,6 +118,7 @@ impl Stream {
                 last: None,
                 active: now,
                 total: 0,
+                rate: Rate::new(now),
                 publishers: Publishers::default(),
                 taps: Vec::new(),
                 ended: false,
@@ -142,6 +144,7 @@ impl Stream {
         let Picture { jpeg, header, source_time } = picture;
         let frame = Frame::new(jpeg, header, now, media_time, source_time, inner.total);
         inner.active = now;
+        inner.rate.count(now);
         inner.last = Some(Arc::clone(&frame));
         inner.publishers.heard(from, now);
         inner.taps.retain(|tap| tap.send(Arc::clone(&frame), frame.jpeg.len()) != queue::Sent::Closed);
@@ -201,7 +204,7 @@ impl Stream {
             publishers: inner.publishers.count(now),
             buffered: inner.ring.len(),
             buffered_bytes: inner.ring_bytes,
-            fps: inner.fps(now),
+            fps: inner.rate.per_second(now),
         }
     }
 
@@ -250,16 +253,5 @@ impl Inner {
             self.ring_bytes -= old;
             all = shared.ring_bytes.fetch_sub(old, Ordering::Relaxed) - old;
         }
-    }
-
-    fn fps(&self, now: Monotonic) -> f64 {
-        let mut times = self.ring.iter().map(|f| f.at).filter(|&at| now.since(at) < Stream::FPS_WINDOW);
-        let Some(first) = times.next() else { return 0.0 };
-        let (mut last, mut intervals) = (first, 0_u32);
-        for at in times {
-            (last, intervals) = (at, intervals + 1);
-        }
-        let span = last.since(first).as_secs_f64();
-        if span > 0.0 { f64::from(intervals) / span } else { 0.0 }
     }
 }

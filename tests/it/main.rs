@@ -6,6 +6,7 @@ mod api;
 mod bad_input;
 mod browser;
 mod clients;
+mod deploy;
 mod harness;
 mod lifecycle;
 mod limits;
