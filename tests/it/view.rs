@@ -161,7 +161,7 @@ async fn viewers_are_counted_exactly_through_connects_ends_and_aborts() {
 
 #[tokio::test]
 async fn a_viewer_who_never_reads_harms_nobody() {
-    let server = Server::start(&[]).await;
+    let server = Server::start(&[("streams.max_buffer_frames", "10000")]).await;
     let big = jpeg(1280, 960, 1);
     server.publish("cam", big.clone()).await.json();
     let mut stuck = Vec::new();
