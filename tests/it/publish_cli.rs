@@ -97,7 +97,7 @@ async fn a_real_film_comes_back_alike() {
     let trailer = repository().join("../shared/media/video/bbb_trailer_720p24_mp3_55s.mp4");
     let ours = film(100, 24).await;
     let source = if trailer.is_file() { trailer.as_path() } else { ours.path() };
-    let server = server("mjpeg").await;
+    let server = server("h264").await;
     let args = [source.to_str().unwrap(), "--stream", "film", "--duration", "4", "--quality", "92"];
     let (ended, lines) = ended(publish(&server.url(""), &args)).await;
     assert!(ended.status.success(), "{lines:?}");
