@@ -18,6 +18,7 @@ use tower::{Service, ServiceExt};
 use tracing::{debug, warn};
 
 use super::Api;
+use super::socket::{self, Socket};
 use crate::base::error::{Error, Result};
 use crate::base::rate_log::RateLog;
 
@@ -121,11 +122,12 @@ pub(super) async fn serve(api: Api, listener: Listener, connections: Connections
             debug!(error = %e, "the connection was gone before it was served");
             continue;
         }
-        let service = TowerToHyperService::new(with_peer(listener.router.clone(), peer));
+        let (io, socket) = socket::split(stream);
+        let service = TowerToHyperService::new(with_peer(listener.router.clone(), peer, socket));
         let http = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(io), service)
             .with_upgrades();
         let (meters, stopping) = (Arc::clone(&api.meters), stopping.clone());
         api.tasks.spawn("connection", async move {
@@ -159,10 +161,11 @@ fn prepare(stream: &TcpStream) -> std::io::Result<()> {
     )
 }
 
-/// The router, with the peer's address in every request.
+/// The router, with the peer's address and its socket in every request.
 fn with_peer(
     router: Router,
     peer: SocketAddr,
+    socket: Socket,
 ) -> impl Service<
     hyper::Request<hyper::body::Incoming>,
     Response = axum::response::Response,
@@ -173,6 +176,7 @@ fn with_peer(
     router.map_request(move |request: hyper::Request<hyper::body::Incoming>| -> Request {
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(socket.clone());
         request
     })
 }

@@ -6,6 +6,7 @@
 mod config;
 mod error;
 mod extract;
+mod fan;
 mod guard;
 mod listener;
 mod metrics;
@@ -14,6 +15,7 @@ mod publish;
 mod rate;
 mod recordings;
 mod router;
+mod socket;
 mod status;
 mod streams;
 mod unread;
@@ -62,6 +64,7 @@ pub struct Inner {
     push: Push,
     recorders: Recorders,
     cleanup: Cleanup,
+    fans: fan::Fans,
     meters: Arc<metrics::Meters>,
     rate: rate::Rate,
     started: Monotonic,
@@ -95,6 +98,7 @@ impl Api {
             clock: clock.clone(),
             started,
         });
+        let fans = fan::Fans::new(tasks.clone());
         let rate = rate::Rate::new(config.limits.requests_per_second_per_ip);
         let (controls, meters) = (Arc::new(controls), Arc::new(meters));
         Self(Arc::new(Inner {
@@ -106,6 +110,7 @@ impl Api {
             push,
             recorders,
             cleanup,
+            fans,
             meters,
             rate,
             started,

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
+use axum::http::{HeaderValue, Version};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -17,8 +18,9 @@ use utoipa::IntoParams;
 use super::Api;
 use super::error::Problem;
 use super::extract::{Name, Params};
+use super::socket::Socket;
 use crate::base::error::{Error, Result};
-use crate::streams::{BOUNDARY, DELIMITER, Frame, Stream, StreamName};
+use crate::streams::{BOUNDARY, DELIMITER, Frame, Stream, StreamName, Viewer};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -51,19 +53,21 @@ pub(super) async fn watch(
     State(api): State<Api>,
     Name(name): Name,
     Params(params): Params<ViewParams>,
+    version: Version,
+    socket: Option<Extension<Socket>>,
 ) -> Result<Response> {
     if params.fps.is_some_and(|fps| !(0.01..=240.0).contains(&fps)) {
         return Err(Error::invalid("fps", "a number from 0.01 to 240"));
     }
     let stream = find(&api, &name)?;
     let viewer = stream.view(params.fps);
-    let first = stream::once(async { Ok::<_, std::convert::Infallible>(Bytes::from_static(DELIMITER)) });
-    let parts = stream::unfold(viewer, |mut viewer| async {
-        let frame = viewer.next().await?;
-        Some((Ok(frame.part()), viewer))
-    });
+    // A fan writes chunks, which HTTP/1.0 does not know, and every frame, which a cap does not want.
+    let body = match socket.filter(|_| version == Version::HTTP_11 && params.fps.is_none()) {
+        Some(Extension(socket)) => api.fans.answer(viewer, socket),
+        None => by_itself(viewer),
+    };
     let content_type = format!("multipart/x-mixed-replace; boundary={BOUNDARY}");
-    let mut response = Body::from_stream(first.chain(parts)).into_response();
+    let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::try_from(content_type).expect("the boundary is a plain word"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
@@ -71,6 +75,16 @@ pub(super) async fn watch(
     // nginx would otherwise hold frames back.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// The frames of one viewer who waits for each by itself.
+fn by_itself(viewer: Viewer) -> Body {
+    let first = stream::once(async { Ok::<_, std::convert::Infallible>(Bytes::from_static(DELIMITER)) });
+    let parts = stream::unfold(viewer, |mut viewer| async {
+        let frame = viewer.next().await?;
+        Some((Ok(frame.part()), viewer))
+    });
+    Body::from_stream(first.chain(parts))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -42,18 +42,23 @@ impl Frame {
         Arc::new(Self { jpeg, header, at, media_time, source_time, sequence, part: OnceLock::new() })
     }
 
+    /// What stands before the JPEG in a part of `multipart/x-mixed-replace`.
+    pub fn part_head(&self) -> String {
+        let source = self.source_time.map(|time| format!("X-Source-Timestamp: {time}\r\n"));
+        format!(
+            "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}\r\n{}\r\n",
+            self.jpeg.len(),
+            self.media_time,
+            source.unwrap_or_default()
+        )
+    }
+
     /// The frame as one part of `multipart/x-mixed-replace`: head, JPEG, and the [`DELIMITER`] of the next part.
     ///
     /// Made by the first viewer who asks, in one allocation; all others share the bytes.
     pub fn part(&self) -> Bytes {
         let make = || {
-            let source = self.source_time.map(|time| format!("X-Source-Timestamp: {time}\r\n"));
-            let head = format!(
-                "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}\r\n{}\r\n",
-                self.jpeg.len(),
-                self.media_time,
-                source.unwrap_or_default()
-            );
+            let head = self.part_head();
             let mut part = BytesMut::with_capacity(head.len() + self.jpeg.len() + 2 + DELIMITER.len());
             part.put_slice(head.as_bytes());
             part.put_slice(&self.jpeg);

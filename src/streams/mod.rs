@@ -17,4 +17,4 @@ pub use name::StreamName;
 pub use publishers::Publisher;
 pub use registry::{Change, Registry, Settings};
 pub use stream::{Ended, Picture, State, Stats, Stream};
-pub use viewer::Viewer;
+pub use viewer::{Lookout, Viewer};

@@ -15,7 +15,7 @@ use super::name::StreamName;
 use super::publishers::{Publisher, Publishers};
 use super::rate::Rate;
 use super::registry::Shared;
-use super::viewer::Viewer;
+use super::viewer::{Lookout, Viewer};
 use crate::base::clock::{Anchor, MediaTime, Monotonic, Wall};
 use crate::base::queue::{self, Bound, Counter, Full, Receiver};
 
@@ -158,6 +158,11 @@ impl Stream {
     /// Watches; `max_fps` must be a positive number.
     pub fn view(self: &Arc<Self>, max_fps: Option<f64>) -> Viewer {
         Viewer::new(Arc::clone(self), self.latest.subscribe(), max_fps)
+    }
+
+    /// Looks out for new frames on behalf of several viewers.
+    pub fn lookout(&self) -> Lookout {
+        Lookout::new(self.latest.subscribe())
     }
 
     /// Every frame from now on, for one who must not miss any. `None` when the stream has ended.

@@ -61,7 +61,13 @@ impl Viewer {
         }
     }
 
-    fn took(&mut self, frame: &Frame) {
+    /// Number of the last frame it took; 0 if it has taken none.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// Counts a frame that is being shown to it. Only for frames got by a [`Lookout`].
+    pub fn took(&mut self, frame: &Frame) {
         if self.seen > 0 && self.cap.is_none() {
             self.stream.skipped.add(frame.sequence - self.seen - 1);
         }
@@ -72,6 +78,34 @@ impl Viewer {
             let on_raster = cap.due.map(|due| due + cap.period).filter(|next| *next > now);
             cap.due = Some(on_raster.unwrap_or(now + cap.period));
         }
+    }
+}
+
+/// Looks out for new frames on behalf of viewers; is none itself.
+#[derive(Debug)]
+pub struct Lookout {
+    latest: watch::Receiver<Latest>,
+    seen: u64,
+}
+
+impl Lookout {
+    pub(super) fn new(latest: watch::Receiver<Latest>) -> Self {
+        Self { latest, seen: 0 }
+    }
+
+    /// The newest frame not yet seen, as soon as there is one; `None` when the stream has ended. May be dropped and called
+    /// again without losing a frame.
+    pub async fn next(&mut self) -> Option<Arc<Frame>> {
+        let seen = self.seen;
+        let fresh = |latest: &Latest| match latest {
+            Latest::Ended => true,
+            Latest::Frame(frame) => frame.sequence > seen,
+            Latest::Nothing => false,
+        };
+        let latest = self.latest.wait_for(fresh).await.ok()?.clone();
+        let Latest::Frame(frame) = latest else { return None };
+        self.seen = frame.sequence;
+        Some(frame)
     }
 }
 

@@ -214,6 +214,40 @@ async fn a_slow_viewer_gets_the_newest_frame_and_what_it_missed_is_counted() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn what_slow_viewers_among_many_are_shown_is_whole() {
+    let server = Server::start(&[]).await;
+    let (one, other) = (jpeg(1280, 960, 1), jpeg(1280, 960, 2));
+    server.publish("cam", one.clone()).await.json();
+    let mut slow = Vec::new();
+    for _ in 0..12 {
+        slow.push(server.watch("cam").await);
+    }
+    let mut sent = 0;
+    while sent < 16 << 20 {
+        for jpeg in [&one, &other] {
+            server.publish("cam", jpeg.clone()).await.json();
+            sent += jpeg.len();
+        }
+    }
+    let newest = picture(3);
+    server.publish("cam", newest.clone()).await.json();
+    for viewer in &mut slow {
+        loop {
+            let shown = viewer.next().await.unwrap().jpeg;
+            if shown == newest {
+                break;
+            }
+            assert!(shown == one || shown == other, "frames never run into each other");
+        }
+    }
+    server.delete("/api/streams/cam").await.json();
+    for viewer in &mut slow {
+        assert!(viewer.next().await.is_none(), "the answer ends well");
+    }
+    server.stop().await;
+}
+
 /// A picture with the upper left quarter white and the rest black, coded as `coding` says.
 fn quarter(
     width: usize,
