@@ -7,6 +7,7 @@
 #![expect(clippy::print_stderr, reason = "it tells its progress")]
 
 mod bare;
+#[allow(dead_code, reason = "shared with the soak, which uses more of it")]
 mod harness;
 mod idle;
 mod latency;

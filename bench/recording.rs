@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::harness::crowd::Crowd;
 use crate::harness::push::{Kind, Pusher};
 use crate::harness::server::Server;
-use crate::harness::{Outcome, median, pictures};
+use crate::harness::{Outcome, median, pictures, videos};
 use crate::report::{Row, short};
 use crate::say;
 
@@ -180,8 +180,8 @@ async fn record(load: Load, frames: &[Bytes]) -> Outcome<Recorded> {
     let memory = server.process.memory()?.1 as f64 / 1e6;
     let folder = server.stop()?;
     let (mut kept, mut others) = (0, 0);
-    for file in files(&folder.path().join("recordings"))? {
-        let (frames, coded) = probe(&file)?;
+    for file in videos::below(&folder.path().join("recordings"))? {
+        let (frames, coded) = videos::probe(&file)?;
         kept += frames;
         others += usize::from(coded != if codec == "mp4v" { "mpeg4" } else { codec });
     }
@@ -193,29 +193,4 @@ async fn record(load: Load, frames: &[Bytes]) -> Outcome<Recorded> {
         lost: pushed.saturating_sub(kept),
         others,
     })
-}
-
-/// Every video below that folder.
-fn files(folder: &Path) -> Outcome<Vec<std::path::PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            found.extend(files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "mp4") {
-            found.push(path);
-        }
-    }
-    Ok(found)
-}
-
-/// Frames of that video and what they are coded as, as FFmpeg sees them.
-fn probe(file: &Path) -> Outcome<(u64, String)> {
-    let show = "stream=codec_name,nb_read_packets";
-    let arguments = ["-v", "error", "-count_packets", "-show_entries", show, "-of", "csv=p=0"];
-    let output =
-        Command::new("ffprobe").args(arguments).arg(file).output().map_err(|e| format!("ffprobe: {e}"))?;
-    let told = String::from_utf8(output.stdout)?;
-    let (codec, frames) = told.trim().split_once(',').ok_or("ffprobe found no video")?;
-    Ok((frames.parse()?, codec.to_owned()))
 }

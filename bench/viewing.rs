@@ -106,7 +106,9 @@ async fn flask(frames: &[Bytes]) -> Outcome<Served> {
     command.arg(root.join("bench/peers/flask_mjpeg.py")).args(["--port", &address.port().to_string()]);
     command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
     let process = Process::start(&mut command).map_err(|e| format!("{e}; ./dev bench installs it"))?;
-    listening(address).await.map_err(|e| format!("the Flask peer: {e}; ./dev bench installs Flask"))?;
+    listening(address, &process)
+        .await
+        .map_err(|e| format!("the Flask peer: {e}; ./dev bench installs Flask"))?;
     serve(&process, address, Some(Pusher::new(address, 0, frames, Kind::Form))).await
 }
 

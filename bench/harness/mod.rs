@@ -8,6 +8,7 @@ pub(crate) mod pictures;
 pub(crate) mod process;
 pub(crate) mod push;
 pub(crate) mod server;
+pub(crate) mod videos;
 pub(crate) mod watch;
 
 /// What ends a run: the text says what to do.

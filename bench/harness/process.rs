@@ -79,9 +79,12 @@ pub(crate) fn free_address() -> Outcome<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
-/// Waits until someone listens there.
-pub(crate) async fn listening(address: SocketAddr) -> Outcome<()> {
+/// Waits until that process listens there.
+pub(crate) async fn listening(address: SocketAddr, process: &Process) -> Outcome<()> {
     for _ in 0..400 {
+        if process.read("status")?.contains("\nState:\tZ") {
+            return Err("it ended at once".into());
+        }
         if tokio::net::TcpStream::connect(address).await.is_ok() {
             return Ok(());
         }

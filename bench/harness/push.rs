@@ -23,7 +23,6 @@ struct Inner {
     /// When each frame's first byte was written, by its number.
     sent: RefCell<Vec<Instant>>,
     taken: Cell<u64>,
-    stop: Cell<bool>,
 }
 
 /// How a frame is carried.
@@ -36,8 +35,8 @@ pub(crate) enum Kind {
 
 impl Pusher {
     pub(crate) fn new(address: SocketAddr, stream: u32, frames: &[Bytes], kind: Kind) -> Self {
-        let (sent, taken, stop) = <(RefCell<Vec<Instant>>, Cell<u64>, Cell<bool>)>::default();
-        Self(Rc::new(Inner { address, stream, frames: frames.to_vec(), kind, sent, taken, stop }))
+        let (sent, taken) = Default::default();
+        Self(Rc::new(Inner { address, stream, frames: frames.to_vec(), kind, sent, taken }))
     }
 
     /// Frames the server has said it took.
@@ -49,12 +48,7 @@ impl Pusher {
         self.0.sent.borrow().get(usize::try_from(number).ok()?).copied()
     }
 
-    /// No frame is begun after this.
-    pub(crate) fn stop(&self) {
-        self.0.stop.set(true);
-    }
-
-    /// Pushes `fps` frames a second, the first after `delay`, until told to stop or `most` are sent.
+    /// Pushes `fps` frames a second, the first after `delay`, until `most` are sent.
     pub(crate) async fn run(self, fps: f64, delay: Duration, most: u64) -> Outcome<()> {
         let inner = &self.0;
         let mut kept = None;
@@ -63,9 +57,6 @@ impl Pusher {
         for number in 0..most {
             tokio::time::sleep_until(start + Duration::from_secs(1).div_f64(fps) * u32::try_from(number)?)
                 .await;
-            if inner.stop.get() {
-                break;
-            }
             inner.request(number, &mut request);
             inner.sent.borrow_mut().push(Instant::now());
             let mut socket = match kept.take() {

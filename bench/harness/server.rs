@@ -1,7 +1,6 @@
 //! `onair serve`, as users start it, with a folder of its own.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,9 +19,24 @@ pub(crate) struct Server {
 impl Server {
     /// A server with these settings besides those every run has: one port on this machine, room for 100 streams.
     pub(crate) async fn start(settings: &[&str]) -> Outcome<Self> {
+        let mut tries = 0;
+        loop {
+            // Another program may take the port before the server does.
+            match Self::try_start(settings).await {
+                Err(e) if tries == 3 => return Err(e),
+                Err(_) => tries += 1,
+                started => return started,
+            }
+        }
+    }
+
+    async fn try_start(settings: &[&str]) -> Outcome<Self> {
         let folder = tempfile::Builder::new().prefix("onair-bench-").tempdir()?;
         let address = free_address()?;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_onair"));
+        // Another build may be named, to measure before and after.
+        let binary =
+            std::env::var_os("ONAIR_BENCH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_onair").into());
+        let mut command = Command::new(binary);
         command.current_dir(folder.path()).args(["serve", "--host", "127.0.0.1", "--port"]);
         command.arg(address.port().to_string());
         for port in ["api_port", "ws_port", "metrics_port", "health_port"] {
@@ -32,12 +46,8 @@ impl Server {
             command.args(["--set", setting]);
         }
         let process = Process::start(&mut command)?;
-        listening(address).await?;
+        listening(address, &process).await?;
         Ok(Self { process, address, folder })
-    }
-
-    pub(crate) fn recordings(&self) -> PathBuf {
-        self.folder.path().join("recordings")
     }
 
     /// The body of the answer to one request; an error unless the status is one of success.
