@@ -35,8 +35,10 @@ impl Nginx {
         let site: Vec<&str> = site.lines().filter(ours).collect();
         std::fs::write(folder.path().join("site.conf"), site.join("\n")).unwrap();
         let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let scratch: String =
-            kinds.iter().map(|kind| format!("{kind}_temp_path {};\n", path(&format!("{kind}.tmp")))).collect();
+        let scratch: String = kinds
+            .iter()
+            .map(|kind| format!("{kind}_temp_path {};\n", path(&format!("{kind}.tmp"))))
+            .collect();
         let main = format!(
             "daemon off;\nmaster_process off;\npid {};\nerror_log stderr;\nevents {{}}\nhttp {{\n{scratch}include {};\n}}\n",
             path("nginx.pid"),
@@ -44,7 +46,8 @@ impl Nginx {
         );
         std::fs::write(folder.path().join("nginx.conf"), main).unwrap();
         // Debian keeps it where only root's path leads.
-        let nginx = if Path::new("/usr/sbin/nginx").is_file() { "/usr/sbin/nginx".into() } else { tool("nginx") };
+        let nginx =
+            if Path::new("/usr/sbin/nginx").is_file() { "/usr/sbin/nginx".into() } else { tool("nginx") };
         let mut command = Command::new(nginx);
         command.arg("-p").arg(folder.path()).arg("-c").arg(folder.path().join("nginx.conf"));
         let mut program = Program::start(command.arg("-e").arg("stderr"));
