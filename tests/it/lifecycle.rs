@@ -340,6 +340,8 @@ async fn doctor_looks_and_changes_nothing() {
 #[tokio::test]
 async fn health_asks_a_server_and_tells_by_its_exit_code() {
     let server = Process::start(&["--set", "server.health_port=auto"]).await;
+    let listens = "listening (server.health_port)";
+    eventually("it says so", async || server.log().iter().any(|line| line["message"] == listens)).await;
     let address = server.address("server.health_port");
     let (folder, url) = (TempDir::new().unwrap(), format!("http://{address}/health"));
     let well = run(folder.path(), &["health", &url], &[]).await;
