@@ -298,13 +298,17 @@ async fn colours_in_a_browser_are_those_that_were_pushed() {
         server.delete(&format!("/api/streams/{stream}")).await.json();
         let file = recording(&server.folder().join("recordings"), stream);
         let url = format!("/api/recordings/{stream}/{}", file.file_name().unwrap().to_str().unwrap());
+        // None of the colours is black, which is what a canvas shows until the video has its first picture ready.
         let look = format!(
             "new Promise((done, failed) => {{ const video = document.createElement('video'); \
              video.onerror = () => failed(video.error.message); \
-             video.onloadeddata = () => {{ video.currentTime = video.duration / 2; }}; video.onseeked = () => {{ \
+             video.onloadeddata = () => {{ video.currentTime = video.duration / 2; }}; \
              const canvas = document.createElement('canvas'); [canvas.width, canvas.height] = [320, 240]; \
-             const context = canvas.getContext('2d'); context.drawImage(video, 0, 0); \
-             done([...context.getImageData(160, 120, 1, 1).data.slice(0, 3)]); }}; video.src = '{url}'; }})"
+             const context = canvas.getContext('2d'); \
+             const draw = () => {{ context.drawImage(video, 0, 0); \
+             const seen = [...context.getImageData(160, 120, 1, 1).data.slice(0, 3)]; \
+             if (seen.some((value) => value > 0)) done(seen); else requestAnimationFrame(draw); }}; \
+             video.onseeked = draw; video.src = '{url}'; }})"
         );
         let seen = browser.eval(&look).await;
         let close =
