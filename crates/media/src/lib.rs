@@ -3,10 +3,15 @@
 //! Called by the publish routes, the recorder, the pull sources and `onair publish`. The parsers and writers are sans-IO: bytes
 //! in, bytes out, no clock, no socket, no thread.
 
+pub mod decode;
 pub mod encode;
 pub mod fmp4;
 pub mod input;
+pub mod keyframe;
+pub mod live;
+pub mod m3u8;
 pub mod multipart;
+pub mod segment;
 pub mod time;
 
 /// Makes FFmpeg ready and quiet: it would otherwise write to the terminal, past our log. Any number of times.
