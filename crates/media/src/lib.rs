@@ -11,7 +11,9 @@ pub mod keyframe;
 pub mod live;
 pub mod m3u8;
 pub mod multipart;
+pub mod mux;
 pub mod segment;
+pub mod sound;
 pub mod time;
 
 /// Makes FFmpeg ready and quiet: it would otherwise write to the terminal, past our log. Any number of times.

@@ -4,6 +4,7 @@
 
 mod annexb;
 mod raw;
+pub mod steady;
 
 use bytes::Bytes;
 use ffmpeg_next::util::error::EAGAIN;
