@@ -14,6 +14,7 @@ pub mod base;
 pub mod cleanup;
 pub mod cli;
 pub mod controls;
+pub mod egress;
 pub mod record;
 pub mod sources;
 pub mod streams;
