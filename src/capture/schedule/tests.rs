@@ -354,7 +354,7 @@ fn at_twice_the_load_the_important_lose_nothing_and_nobody_starves() {
         let (shares, longest) = shares(&counts, 5, takes);
         assert!(shares[&1] >= 95, "{name}: {shares:?}");
         assert!(shares.values().all(|share| *share >= 2), "{name}: {shares:?}");
-        assert!(shares.values().is_sorted_by(|a, b| a + 2 >= *b), "{name}: {shares:?}");
+        assert!(shares.values().is_sorted_by(|a, b| **a + 2 >= **b), "{name}: {shares:?}");
         assert!(longest < 420 * SECOND, "{name}: {longest:?}");
     }
 }
