@@ -125,7 +125,7 @@ impl Api {
     pub async fn start(&self) -> Result<Vec<Open>> {
         let server = &self.config.server;
         let (mut open, mut listeners) = (Vec::new(), Vec::new());
-        for (setting, port) in server.ports() {
+        for (setting, port) in server.http_ports() {
             let Some(port) = port.to_bind() else { continue };
             let socket = listener::bind(setting, SocketAddr::new(server.host, port)).await?;
             let address = socket.local_addr().map_err(|e| {

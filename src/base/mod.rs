@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod error;
 pub mod fs;
+pub mod histogram;
 pub mod logging;
 pub mod queue;
 pub mod rate_log;

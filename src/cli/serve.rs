@@ -95,8 +95,8 @@ pub(super) fn pairs(set: &[String]) -> Result<Vec<(String, String)>> {
 /// The configuration, with what the API stored in the data directory.
 pub(super) fn resolve(file: Option<PathBuf>, overrides: Vec<(String, String)>) -> Result<Resolved> {
     let wrong = |mistakes: config::Mistakes| Error::new(Kind::Invalid, mistakes.to_string());
-    let mut inputs = Inputs::from_process(file, overrides).map_err(wrong)?;
+    let inputs = Inputs::from_process(file, overrides).map_err(wrong)?;
     let resolved = config::resolve(&inputs).map_err(wrong)?;
-    inputs.stored = controls::stored(&resolved.config.data_dir.join(App::STORED_SETTINGS))?;
-    config::resolve(&inputs).map_err(wrong)
+    let stored = controls::stored(&resolved.config.data_dir.join(App::STORED_SETTINGS))?;
+    resolved.restored(&stored).map_err(wrong)
 }

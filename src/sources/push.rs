@@ -88,7 +88,7 @@ impl Push {
         } else {
             Bytes::from(jpeg::with_huffman_tables(&bytes, &header))
         };
-        let picture = Picture { jpeg, header, source_time };
+        let picture = Picture { jpeg, header, source_time, media_time: None };
         self.0.registry.publish(name, picture, from).inspect_err(|_| self.0.refused.full.add(1))
     }
 

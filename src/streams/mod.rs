@@ -16,5 +16,5 @@ pub use frame::{BOUNDARY, DELIMITER, Frame};
 pub use name::StreamName;
 pub use publishers::Publisher;
 pub use registry::{Change, Registry, Settings};
-pub use stream::{Ended, Picture, State, Stats, Stream};
+pub use stream::{Ended, Feed, Picture, State, Stats, Stream};
 pub use viewer::{Lookout, Viewer};

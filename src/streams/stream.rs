@@ -23,6 +23,7 @@ use crate::base::queue::{self, Bound, Counter, Full, Receiver};
 #[derive(Debug)]
 pub struct Stream {
     pub name: StreamName,
+    pub feed: Feed,
     pub created_at: Wall,
     created: Monotonic,
     shared: Arc<Shared>,
@@ -35,6 +36,15 @@ pub struct Stream {
     pub skipped: Counter,
     /// Bytes of JPEG taken in.
     pub received_bytes: Counter,
+}
+
+/// Who puts frames into a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Feed {
+    /// Anyone who sends them; it is made by the first frame, and ends by itself.
+    Push,
+    /// We, who fetch them; it is there until it is removed. Only what a viewer looks at is put in.
+    Pull,
 }
 
 /// What viewers look at.
@@ -69,6 +79,8 @@ pub struct Picture {
     pub jpeg: Bytes,
     pub header: Header,
     pub source_time: Option<MediaTime>,
+    /// Where it is known better than by the time of arrival.
+    pub media_time: Option<MediaTime>,
 }
 
 /// What a stream is doing, as clients see it.
@@ -103,10 +115,11 @@ impl Stream {
     const RING_BYTES: usize = 8 << 20;
     pub const IDLE_AFTER: Duration = Duration::from_secs(5);
 
-    pub(super) fn new(name: StreamName, shared: Arc<Shared>) -> Arc<Self> {
+    pub(super) fn new(name: StreamName, feed: Feed, shared: Arc<Shared>) -> Arc<Self> {
         let (now, wall) = (shared.clock.now(), shared.clock.wall());
         Arc::new(Self {
             name,
+            feed,
             created_at: wall,
             created: now,
             shared,
@@ -133,22 +146,30 @@ impl Stream {
     /// Takes one picture in: it becomes the latest, goes into the ring and to every tap.
     ///
     /// Never blocks: a tap that is full follows its own policy.
-    pub fn publish(&self, picture: Picture, from: Publisher) -> Result<Arc<Frame>, Ended> {
+    pub fn publish(&self, picture: Picture, from: Option<Publisher>) -> Result<Arc<Frame>, Ended> {
         let (now, wall) = (self.shared.clock.now(), self.shared.clock.wall());
         let mut inner = self.lock();
         if inner.ended {
             return Err(Ended);
         }
-        let media_time = inner.anchor.media_time(now, wall);
+        let anchored = inner.anchor.media_time(now, wall);
         inner.total += 1;
-        let Picture { jpeg, header, source_time } = picture;
+        let Picture { jpeg, header, source_time, media_time } = picture;
+        let media_time = media_time.unwrap_or(anchored);
         let frame = Frame::new(jpeg, header, now, media_time, source_time, inner.total);
         inner.active = now;
         inner.rate.count(now);
         inner.last = Some(Arc::clone(&frame));
-        inner.publishers.heard(from, now);
+        if let Some(from) = from {
+            inner.publishers.heard(from, now);
+        }
         inner.taps.retain(|tap| tap.send(Arc::clone(&frame), frame.jpeg.len()) != queue::Sent::Closed);
-        inner.keep(Arc::clone(&frame), &self.shared);
+        let most = match self.feed {
+            Feed::Push => self.shared.settings.load().max_buffer_frames.max(1),
+            // Captures are kept elsewhere, as they were coded.
+            Feed::Pull => 1,
+        };
+        inner.keep(Arc::clone(&frame), most, &self.shared);
         self.latest.send_replace(Latest::Frame(Arc::clone(&frame)));
         drop(inner);
         self.received_bytes.add(frame.jpeg.len() as u64);
@@ -244,8 +265,7 @@ impl Stream {
 impl Inner {
     /// Puts a frame into the ring and lets old ones go: by number, by this stream's bytes, by all streams' bytes.
     /// The newest always stays.
-    fn keep(&mut self, frame: Arc<Frame>, shared: &Shared) {
-        let most = shared.settings.load().max_buffer_frames.max(1);
+    fn keep(&mut self, frame: Arc<Frame>, most: usize, shared: &Shared) {
         let mut all = shared.ring_bytes.fetch_add(frame.jpeg.len(), Ordering::Relaxed) + frame.jpeg.len();
         self.ring_bytes += frame.jpeg.len();
         self.ring.push_back(frame);

@@ -163,7 +163,10 @@ fn resolve(folder: &Path, settings: &[(&str, &str)]) -> Resolved {
     let file = folder.join("config.yaml");
     // In the file, not on the command line: there they would win over PUT /api/config. JSON is YAML.
     let base = json!({
-        "server": { "host": "127.0.0.1", "port": "auto", "api_port": 0, "ws_port": 0, "metrics_port": 0, "health_port": 0 },
+        "server": {
+            "host": "127.0.0.1", "port": "auto", "api_port": 0, "ws_port": 0, "metrics_port": 0, "health_port": 0,
+            "rtmp_port": 0,
+        },
         "recording": { "enabled": false, "folder": folder.join("recordings"), "min_free_gb": 0 },
         "logging": { "file": null },
         "data_dir": folder.join("data"),
@@ -171,8 +174,9 @@ fn resolve(folder: &Path, settings: &[(&str, &str)]) -> Resolved {
     std::fs::write(&file, base.to_string()).unwrap();
     let overrides = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let stored = controls::stored(&folder.join("data").join(App::STORED_SETTINGS)).unwrap();
-    let inputs = Inputs { file: Some(file), env: BTreeMap::new(), overrides, stored };
-    config::resolve(&inputs).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    let inputs = Inputs { file: Some(file), env: BTreeMap::new(), overrides };
+    let resolved = config::resolve(&inputs).and_then(|resolved| resolved.restored(&stored));
+    resolved.unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
 /// An HTTP client without a proxy.

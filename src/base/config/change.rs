@@ -8,9 +8,6 @@ use super::setting::Setting;
 use super::table::{self, SETTINGS};
 use crate::base::error::Field;
 
-/// Names of the first version's API whose settings belong to a part that isn't built yet.
-const LATER_NAMES: &[&str] = &["capture_interval", "max_concurrent", "quality"];
-
 /// `current` with `changes`, or what is wrong with each of them.
 ///
 /// Keys are dotted (`"streams.timeout_seconds"`), nested (`{"streams":{"timeout_seconds":…}}`) or the short names of
@@ -43,19 +40,31 @@ pub fn validate_change(current: &Resolved, changes: &Map<String, Value>) -> Resu
 
 /// Each change under the name the client gave it, with the setting meant.
 fn flat(changes: &Map<String, Value>) -> Vec<(String, Option<&'static Setting>, &Value)> {
-    let mut flat = Vec::new();
+    let mut found = Vec::new();
     for (key, value) in changes {
         let setting = table::find(key).or_else(|| SETTINGS.iter().find(|setting| setting.short == Some(key)));
         match (setting, value) {
-            (None, Value::Object(inner)) => flat.extend(inner.iter().map(|(name, value)| {
-                let key = format!("{key}.{name}");
-                let setting = table::find(&key);
-                (key, setting, value)
-            })),
-            _ => flat.push((key.clone(), setting, value)),
+            (None, Value::Object(inner)) => below(key, inner, &mut found),
+            _ => found.push((key.clone(), setting, value)),
         }
     }
-    flat
+    found
+}
+
+/// What stands in a section, or in a section of a section.
+fn below<'v>(
+    section: &str,
+    entries: &'v Map<String, Value>,
+    found: &mut Vec<(String, Option<&'static Setting>, &'v Value)>,
+) {
+    for (name, value) in entries {
+        let key = format!("{section}.{name}");
+        match (table::find(&key), value) {
+            // A section has two levels at most: what goes deeper is no section.
+            (None, Value::Object(inner)) if !section.contains('.') => below(&key, inner, found),
+            (setting, value) => found.push((key, setting, value)),
+        }
+    }
 }
 
 fn change(layers: &mut Layers, setting: &'static Setting, value: &Value) -> Result<(), String> {
@@ -80,9 +89,6 @@ fn change(layers: &mut Layers, setting: &'static Setting, value: &Value) -> Resu
 }
 
 fn unknown(field: &str) -> String {
-    if LATER_NAMES.contains(&field) {
-        return "belongs to capture, which this version doesn't have".to_owned();
-    }
     let live = || SETTINGS.iter().filter(|setting| setting.live);
     let last = |setting: &&Setting| setting.key.rsplit_once('.').is_some_and(|(_, name)| name == field);
     let meant = live().find(last).map(|setting| setting.key);

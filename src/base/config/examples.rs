@@ -22,15 +22,20 @@ const ENV_HEAD: &str = "\
 fn yaml() -> String {
     let (mut text, mut current) = (YAML_HEAD.to_owned(), "");
     for setting in SETTINGS {
-        let (section, name) = setting.key.split_once('.').unwrap_or(("", setting.key));
+        let (section, name) = setting.key.rsplit_once('.').unwrap_or(("", setting.key));
+        let depth = if section.is_empty() { 0 } else { section.split('.').count() };
+        let indent = "  ".repeat(depth);
         if section != current {
-            current = section;
-            text.push('\n');
-            if !section.is_empty() {
-                writeln!(text, "{section}:").unwrap();
+            match section.split_once('.') {
+                Some((outer, inner)) => {
+                    assert_eq!(outer, current, "an inner section follows its outer one");
+                    writeln!(text, "  {inner}:").unwrap();
+                }
+                None if section.is_empty() => text.push('\n'),
+                None => writeln!(text, "\n{section}:").unwrap(),
             }
+            current = section;
         }
-        let indent = if section.is_empty() { "" } else { "  " };
         let environment =
             if setting.env.is_empty() { String::new() } else { format!(" {}.", setting.env.join(", ")) };
         let live = if setting.live { " Live." } else { "" };

@@ -165,7 +165,7 @@ impl Reader<'_> {
             self.value(setting, line, node);
         } else if sections().any(|section| section == key) {
             self.section(key, line, node);
-        } else if let Some((section, name)) = key.split_once('.').filter(|_| table::find(key).is_some()) {
+        } else if let Some((section, name)) = key.rsplit_once('.').filter(|_| table::find(key).is_some()) {
             self.mistake(line, format!("{key} must be written as {name} in the section {section}"));
         } else {
             let whole = SETTINGS.iter().map(|setting| setting.key).filter(|key| !key.contains('.'));
@@ -193,6 +193,7 @@ impl Reader<'_> {
             let key = format!("{section}.{name}");
             match table::find(&key) {
                 Some(setting) => self.value(setting, line, node),
+                None if names(&key).next().is_some() => self.section(&key, line, node),
                 None => {
                     let hint = closest(&name, names(section)).or_else(|| elsewhere(&name));
                     self.unknown(line, &key, hint);

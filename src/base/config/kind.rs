@@ -37,6 +37,16 @@ pub enum Kind {
     Time,
     Origins,
     Ranges,
+    /// Addresses, ranges of them, and names of hosts.
+    Hosts,
+    /// `http://` or `https://`, without credentials.
+    Url,
+    /// Letters, digits and a few signs, as an identifier sent to a service has.
+    Token,
+    /// A channel's login.
+    Login,
+    /// The best rendition to take: `720p`, `720p60`, `best`, `source` or `worst`.
+    Quality,
     Secret,
     /// Secrets by stream name.
     Secrets,
@@ -67,6 +77,13 @@ impl Kind {
             Self::Time => time(value.as_str()?).map(|time| json!(time)),
             Self::Origins => items(value, origin),
             Self::Ranges => items(value, |text| text.parse().ok().map(|_: Cidr| text.to_owned())),
+            Self::Hosts => items(value, host),
+            Self::Url => {
+                value.as_str().filter(|text| is_url(text)).map(|url| json!(url.trim_end_matches('/')))
+            }
+            Self::Token => value.as_str().filter(|text| is_token(text)).map(|text| json!(text)),
+            Self::Login => login(value.as_str()?).map(|login| json!(login)),
+            Self::Quality => quality(value.as_str()?).map(|quality| json!(quality)),
             Self::Secret => value.as_str().filter(|text| is_secret(text)).map(|text| json!(text)),
             Self::Secrets => secrets(value),
         }
@@ -85,12 +102,20 @@ impl Kind {
                 let number = text.parse().ok().and_then(Number::from_f64);
                 number.map_or_else(|| json!(text), Value::Number)
             }
-            Self::Origins | Self::Ranges => parts(text).map(Value::from).collect(),
+            Self::Origins | Self::Ranges | Self::Hosts => parts(text).map(Value::from).collect(),
             Self::Secrets => {
                 let pairs: Option<Vec<_>> = parts(text).map(|part| part.split_once('=')).collect();
                 pairs.map_or_else(|| json!(text), |pairs| pairs.into_iter().map(trimmed).collect())
             }
-            Self::Word { .. } | Self::Path | Self::Address | Self::Time | Self::Secret => json!(text),
+            Self::Word { .. }
+            | Self::Path
+            | Self::Address
+            | Self::Time
+            | Self::Url
+            | Self::Token
+            | Self::Login
+            | Self::Quality
+            | Self::Secret => json!(text),
         }
     }
 }
@@ -113,6 +138,11 @@ impl fmt::Display for Kind {
             Self::Time => f.write_str("a time of day as \"HH:MM\""),
             Self::Origins => f.write_str("a list of origins such as https://example.com:8443, or *"),
             Self::Ranges => f.write_str("a list of IP addresses and ranges such as 10.0.0.0/8"),
+            Self::Hosts => f.write_str("a list of host names, IP addresses and ranges such as 10.0.0.0/8"),
+            Self::Url => f.write_str("an address that begins with http:// or https://, without a user name"),
+            Self::Token => f.write_str("1 to 200 letters, digits, '-', '_' or '.'"),
+            Self::Login => f.write_str("a channel's login: 1 to 25 letters, digits or '_'"),
+            Self::Quality => f.write_str("lines such as 720p or 720p60, best, source or worst"),
             Self::Secret => f.write_str("ASCII text without spaces, quoted if it looks like a number"),
             Self::Secrets => {
                 f.write_str("stream names or \"*\", each with ASCII text without spaces, quoted if it looks like a number")
@@ -174,6 +204,54 @@ fn items(value: &Value, item: impl Fn(&str) -> Option<String>) -> Option<Value> 
     };
     let items: Option<Vec<_>> = items.iter().map(|value| item(value.as_str()?)).collect();
     items.map(|items| json!(items))
+}
+
+/// A range in its own form, a name in lower case.
+fn host(text: &str) -> Option<String> {
+    if let Ok(range) = text.parse::<Cidr>() {
+        return Some(range.to_string());
+    }
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    };
+    let named = (1..=253).contains(&text.len()) && text.split('.').all(label);
+    // What looks like an address and is none must not pass as a name.
+    let lettered = text.bytes().any(|b| b.is_ascii_alphabetic());
+    (named && lettered).then(|| text.to_ascii_lowercase())
+}
+
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    rest.is_some_and(|rest| {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        !host.is_empty()
+            && !host.contains('@')
+            && text.len() <= 2048
+            && text.bytes().all(|b| b.is_ascii_graphic())
+    })
+}
+
+fn is_token(text: &str) -> bool {
+    (1..=200).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+fn login(text: &str) -> Option<String> {
+    let allowed = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    (allowed && (1..=25).contains(&text.len())).then(|| text.to_ascii_lowercase())
+}
+
+fn quality(text: &str) -> Option<String> {
+    let text = text.to_ascii_lowercase();
+    if matches!(text.as_str(), "best" | "source" | "worst") {
+        return Some(text);
+    }
+    let (lines, fps) = text.split_once('p')?;
+    let number = |digits: &str, most: u32| {
+        let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        plain && digits.parse().is_ok_and(|number: u32| (1..=most).contains(&number))
+    };
+    (number(lines, 8192) && (fps.is_empty() || number(fps, 240))).then_some(text)
 }
 
 fn is_secret(text: &str) -> bool {

@@ -1,14 +1,15 @@
 //! Settings: where they come from, which of them win, and what is wrong with them.
 //!
-//! [`SETTINGS`] lists every setting once. [`resolve`] gathers values from the command line, the environment, what
-//! `PUT /api/config` stored, the YAML file and the defaults (the first that has one wins), checks them all, also those
-//! that lose, and gives a typed [`Config`] or every mistake at once. Called before any port is bound. Values of secrets
+//! [`SETTINGS`] lists every setting once. [`resolve`] gathers values from the command line, the environment, the YAML
+//! file and the defaults (the first that has one wins), checks them all, also those that lose, and gives a typed
+//! [`Config`] or every mistake at once. What `PUT /api/config` stored, which wins over the file, is put in by
+//! [`Resolved::restored`] once the store can be read. Called before any port is bound. Values of secrets
 //! appear in no message and no view.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 mod change;
 mod dotenv;
@@ -35,7 +36,8 @@ pub use resolved::{Resolved, SettingView};
 pub use setting::{Effect, Setting};
 pub use table::{LATER_SECTIONS, SETTINGS, find};
 pub use typed::{
-    Auth, Cleanup, Codec, Config, Level, Limits, LogFormat, Logging, Preset, Recording, Server, Streams,
+    Auth, Capture, Cleanup, Codec, Config, Egress, Level, Limits, LogFormat, Logging, Preset, Recording,
+    Server, Store, Streams, Twitch,
 };
 
 use resolved::{Given, Layers, finish};
@@ -51,8 +53,6 @@ pub struct Inputs {
     pub env: BTreeMap<String, String>,
     /// Key and text, from the command line; the last of two wins.
     pub overrides: Vec<(String, String)>,
-    /// Dotted key and value, from `PUT /api/config`.
-    pub stored: Map<String, Value>,
 }
 
 impl Inputs {
@@ -64,7 +64,7 @@ impl Inputs {
         let mut env = dotenv_file(Path::new(".env"))?;
         // An empty variable sets nothing, here or in the file.
         env.extend(std::env::vars_os().filter_map(own).filter(|(_, value)| !value.is_empty()));
-        Ok(Self { file, env, overrides, stored: Map::new() })
+        Ok(Self { file, env, overrides })
     }
 }
 
@@ -84,12 +84,11 @@ fn dotenv_file(path: &Path) -> Result<BTreeMap<String, String>, Mistakes> {
 /// Gathers, checks, and builds; or says everything that is wrong.
 pub fn resolve(inputs: &Inputs) -> Result<Resolved, Mistakes> {
     let path = inputs.file.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
-    let file::Contents { values, mut notes, mut mistakes } = file::read(path, inputs.file.is_some());
+    let file::Contents { values, notes, mut mistakes } = file::read(path, inputs.file.is_some());
     let mut gathered = Gathered::default();
     for (setting, value, origin) in values {
         gathered.add(setting, &value, origin);
     }
-    gathered.stored(&inputs.stored, &mut notes);
     gathered.environment(&inputs.env);
     gathered.command_line(&inputs.overrides);
     mistakes.append(&mut gathered.mistakes);
@@ -111,16 +110,6 @@ impl Gathered {
                 given.push(Given { value, origin });
             }
             None => self.mistakes.push(Mistake::bad_value(origin, setting, value)),
-        }
-    }
-
-    /// A key this version doesn't know was stored by another one: not worth refusing to start.
-    fn stored(&mut self, stored: &Map<String, Value>, notes: &mut Vec<String>) {
-        for (key, value) in stored {
-            match find(key) {
-                Some(setting) => self.add(setting, value, Origin::Stored),
-                None => notes.push(format!("{}: {key} is not a setting of this version", Origin::Stored)),
-            }
         }
     }
 

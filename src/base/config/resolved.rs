@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::mistakes::{Mistake, Mistakes, Origin};
 use super::net::Port;
 use super::setting::{Effect, Setting};
-use super::table::SETTINGS;
+use super::table::{SETTINGS, find};
 use super::typed::Config;
 use super::values::Values;
 
@@ -65,6 +65,30 @@ impl Resolved {
             allowed: setting.allowed(),
         };
         SETTINGS.iter().map(view).collect()
+    }
+
+    /// The same with what `PUT /api/config` stored, where nothing that wins over it is given.
+    ///
+    /// # Errors
+    /// When values that are fine each don't go together.
+    pub fn restored(&self, stored: &Map<String, Value>) -> Result<Self, Mistakes> {
+        let (mut layers, mut notes) = (self.layers.clone(), self.notes.clone());
+        for (key, value) in stored {
+            let Some(setting) = find(key) else {
+                // Another version's key is not worth refusing to start.
+                notes.push(format!("{}: {key} is not a setting of this version", Origin::Stored));
+                continue;
+            };
+            let Some(value) = setting.check(value) else {
+                notes.push(format!("{}: {key} has a value this version does not take", Origin::Stored));
+                continue;
+            };
+            let given = layers.entry(setting.key).or_default();
+            given.retain(|given| given.origin != Origin::Stored);
+            let at = given.partition_point(|given| given.origin < Origin::Stored);
+            given.insert(at, Given { value, origin: Origin::Stored });
+        }
+        finish(layers, notes, Vec::new())
     }
 
     /// Where the value of `key` comes from.

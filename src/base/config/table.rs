@@ -12,8 +12,7 @@ pub fn find(key: &str) -> Option<&'static Setting> {
 }
 
 /// Sections of parts that aren't built yet: taken without a look inside, with a note.
-pub const LATER_SECTIONS: &[&str] =
-    &["capture", "packs", "clips", "hooks", "compositor", "outputs", "store", "bus", "egress"];
+pub const LATER_SECTIONS: &[&str] = &["packs", "clips", "hooks", "compositor", "outputs", "bus"];
 
 /// `production` makes JSON the default format of the log.
 pub(super) const NODE_ENV: &str = "NODE_ENV";
@@ -142,6 +141,13 @@ pub static SETTINGS: &[Setting] = &[
     setting("server.metrics_port", Kind::Port, Whole(4290), "Port that serves /metrics only.")
         .env(&["METRICS_PORT"]),
     setting("server.health_port", Kind::Port, Whole(4291), "Port that serves /health only.").env(&["HEALTH_PORT"]),
+    setting(
+        "server.rtmp_port",
+        Kind::Port,
+        Whole(1935),
+        "Port that takes RTMP: publish to rtmp://<host>/live with the stream's name as the key.",
+    )
+    .env(&["RTMP_PORT"]),
     setting("server.debug", Kind::Flag, Flag(false), "Raises the log level to debug.")
         .env(&["SERVER_DEBUG"])
         .accepted("only raises the log level to debug: errors are never shown to clients in more detail"),
@@ -221,5 +227,120 @@ pub static SETTINGS: &[Setting] = &[
         NoEntries,
         "Keys to publish with, by stream, such as {camera1: \"a long key\"}; \"*\" stands for all others.",
     ),
+    setting(
+        "capture.interval",
+        Kind::Seconds { from: 0.1, to: DAY },
+        Whole(3),
+        "Time between two pictures taken from a pull stream that has no interval of its own.",
+    )
+    .live()
+    .short("capture_interval"),
+    setting(
+        "capture.max_concurrent",
+        Kind::Whole { from: 1, to: 10_000 },
+        Whole(100),
+        "Captures under way at the same time, at most.",
+    )
+    .live()
+    .short("max_concurrent"),
+    setting(
+        "capture.quality",
+        Kind::Quality,
+        Text("720p"),
+        "The best rendition to take of a stream that has no quality of its own; a lower one costs less.",
+    )
+    .live()
+    .short("quality"),
+    setting(
+        "capture.timeout",
+        Kind::Seconds { from: 0.1, to: 600.0 },
+        Whole(5),
+        "Time for one whole capture, from the playlist to the picture.",
+    )
+    .live(),
+    setting(
+        "capture.decode",
+        Kind::Flag,
+        Flag(false),
+        "Decodes every captured picture, also when nobody looks at it: a damaged one is then no capture.",
+    )
+    .live(),
+    setting(
+        "capture.max_streams",
+        Kind::Whole { from: 1, to: 1_000_000 },
+        Whole(10_000),
+        "Pull streams, at most; one more is answered with 503.",
+    )
+    .live(),
+    setting(
+        "capture.max_frames_gb",
+        Kind::Size { unit: "GB", from: 0.001, to: 1e6 },
+        Whole(4),
+        "Room for captured pictures in the data directory: the oldest go first.",
+    ),
+    setting(
+        "capture.streams_file",
+        Kind::Path,
+        Null,
+        "File with one Twitch channel or address a line, followed from the start; read again on SIGHUP.",
+    )
+    .or_null(),
+    setting(
+        "capture.channel",
+        Kind::Login,
+        Null,
+        "One Twitch channel to follow.",
+    )
+    .env(&["CHANNEL_NAME"])
+    .or_null(),
+    setting(
+        "capture.twitch.gql_url",
+        Kind::Url,
+        Text("https://gql.twitch.tv/gql"),
+        "Where access tokens of Twitch channels are asked for.",
+    ),
+    setting(
+        "capture.twitch.usher_url",
+        Kind::Url,
+        Text("https://usher.ttvnw.net"),
+        "Where the playlists of Twitch channels begin.",
+    ),
+    setting(
+        "capture.twitch.client_id",
+        Kind::Token,
+        Text("kimne78kx3ncx6brgo4mv6wki5h1ko"),
+        "The client that access tokens are asked for as: the one of Twitch's own web player.",
+    ),
+    setting(
+        "capture.twitch.token_hash",
+        Kind::Token,
+        Text("ed230aa1e33e07eebb8928504583da78a5173989fadfb1ac94be06a04f3cdbe9"),
+        "The stored query that access tokens are asked for by.",
+    ),
+    setting(
+        "egress.allow_private",
+        Kind::Flag,
+        Flag(false),
+        "Whether addresses that come over the API or inside playlists may lead into private networks and to this machine.",
+    )
+    .live(),
+    setting(
+        "egress.allow",
+        Kind::Hosts,
+        NoItems,
+        "Hosts and ranges in private networks that such addresses may lead to.",
+    )
+    .live(),
+    setting(
+        "store.redis_url",
+        Kind::Secret,
+        Null,
+        "Redis server that keeps the state, such as redis://host:6379/0; null keeps it in the data directory.",
+    )
+    .env(&["REDIS_URL"])
+    .or_null(),
+    setting("store.redis_password", Kind::Secret, Null, "Password of the Redis server.")
+        .env(&["REDIS_PASSWORD"])
+        .or_null(),
     setting("data_dir", Kind::Path, Text("data"), "Where everything is kept that isn't a recording or a log."),
 ];

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Map;
+
 use super::*;
 use crate::base::error::Field;
 
@@ -9,6 +11,7 @@ use crate::base::error::Field;
 struct Case {
     folder: tempfile::TempDir,
     inputs: Inputs,
+    stored: Map<String, Value>,
 }
 
 impl Case {
@@ -16,7 +19,7 @@ impl Case {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.yaml");
         std::fs::write(&path, bytes).unwrap();
-        Self { folder, inputs: Inputs { file: Some(path), ..Inputs::default() } }
+        Self { folder, inputs: Inputs { file: Some(path), ..Inputs::default() }, stored: Map::new() }
     }
 
     fn env(mut self, name: &str, value: &str) -> Self {
@@ -30,12 +33,13 @@ impl Case {
     }
 
     fn stored(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.inputs.stored.insert(key.to_owned(), value.into());
+        self.stored.insert(key.to_owned(), value.into());
         self
     }
 
     fn resolved(&self) -> Resolved {
-        resolve(&self.inputs).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+        let resolved = resolve(&self.inputs).and_then(|resolved| resolved.restored(&self.stored));
+        resolved.unwrap_or_else(|mistakes| panic!("{mistakes}"))
     }
 
     fn mistakes(&self) -> String {
@@ -208,13 +212,10 @@ fn mistakes_from_everywhere_are_told_at_once_also_in_values_that_lose() {
         .env("LOG_LEVEL", "loud")
         .set("server.port", "8080")
         .set("server.prot", "1")
-        .set("colour", "red")
-        .stored("streams.max_concurrent", -1);
+        .set("colour", "red");
     let expected = [
         "config.yaml:3: server.hots is not a setting; did you mean host?".to_owned(),
         format!("config.yaml:2: server.port is \"x\", must be {PORT}"),
-        "stored by PUT /api/config: streams.max_concurrent is -1, must be a whole number from 1 to 100000"
-            .to_owned(),
         format!("environment SERVER_PORT: server.port is \"8o8o\", must be {PORT}"),
         "environment LOG_LEVEL: logging.level is \"loud\", must be fatal, error, warn, info, debug or trace"
             .to_owned(),
@@ -263,6 +264,10 @@ fn every_setting_reaches_the_configuration() {
             Kind::Time => json!("17:45"),
             Kind::Origins => json!(["https://a.example"]),
             Kind::Ranges => json!(["10.0.0.0/8"]),
+            Kind::Hosts => json!(["10.0.0.0/8", "camera.example"]),
+            Kind::Url => json!("https://elsewhere.example"),
+            Kind::Token | Kind::Login => json!("elsewhere"),
+            Kind::Quality => json!("480p30"),
             Kind::Secret => json!("hunter2"),
             Kind::Secrets => json!({"camera1": "hunter2", "*": "hunter3"}),
         };
@@ -351,13 +356,13 @@ fn the_seeds_own_file_is_accepted_with_a_note_for_what_has_no_effect() {
         recording:\n  enabled: true\n  codec: mp4v\n  fps: 25\n  retention_days: 7\n\n\
         cleanup:\n  interval_seconds: 60\n  schedule_time: \"03:00\"\n\n\
         server:\n  host: 0.0.0.0\n  port: 5000\n  debug: true\n  cors_enabled: true\n  max_frame_size_mb: 10\n\n\
-        logging:\n  level: INFO\ncapture:\n  interval: 3\n";
+        logging:\n  level: INFO\npacks:\n  folder: x\n";
     let case = Case::file(seed);
     let resolved = case.resolved();
     assert_eq!(resolved.config.recording.codec, Codec::Mp4v);
     assert_eq!(
         case.without_folder(&resolved.notes.join("\n")),
-        "config.yaml:25: capture has no effect in this version\n\
+        "config.yaml:25: packs has no effect in this version\n\
          config.yaml:9: recording.fps is only written as target_fps: a recording has the frames that came, at the \
          times they came\n\
          config.yaml:19: server.debug only raises the log level to debug: errors are never shown to clients in more \
@@ -442,8 +447,14 @@ fn a_view_has_all_that_a_page_of_settings_needs() {
 
 #[test]
 fn what_another_version_stored_is_a_note() {
-    let resolved = Case::file("").stored("capture.depth", 3).resolved();
-    assert_eq!(resolved.notes, ["stored by PUT /api/config: capture.depth is not a setting of this version"]);
+    let resolved = Case::file("").stored("capture.depth", 3).stored("streams.max_concurrent", -1).resolved();
+    assert_eq!(
+        resolved.notes,
+        [
+            "stored by PUT /api/config: capture.depth is not a setting of this version",
+            "stored by PUT /api/config: streams.max_concurrent has a value this version does not take",
+        ]
+    );
 }
 
 fn change(case: &Case, changes: Value) -> Result<Resolved, Vec<(String, String)>> {
@@ -471,7 +482,7 @@ fn a_change_takes_dotted_nested_and_short_names_and_can_be_stored() {
         })
     );
     let mut again = Case::file("");
-    again.inputs = Inputs { stored: changed.stored(), ..case.inputs.clone() };
+    (again.inputs, again.stored) = (case.inputs.clone(), changed.stored());
     assert_eq!(again.resolved().config, changed.config);
 }
 
@@ -497,8 +508,8 @@ fn a_change_is_all_or_nothing_with_a_reason_for_each_field() {
             "retention_days": 5,
             "server": {"port": 80},
             "auth.token": "hunter2",
-            "capture_interval": 5,
-            "max_concurrent": 5,
+            "capture_interval": 0,
+            "quality": "720",
             "colour": "red",
             "recording.max_stream_gb": 0,
             "streams.max_concurrent": 5,
@@ -506,12 +517,11 @@ fn a_change_is_all_or_nothing_with_a_reason_for_each_field() {
     )
     .unwrap_err();
     let live = "can't be changed while the program runs";
-    let later = "belongs to capture, which this version doesn't have";
     let expected = [
         ("auth.token", live),
-        ("capture_interval", later),
+        ("capture_interval", "must be a number of seconds from 0.1 to 86400"),
         ("colour", "is not a setting"),
-        ("max_concurrent", later),
+        ("quality", "must be lines such as 720p or 720p60, best, source or worst"),
         ("recording.max_stream_gb", "must be a number of GB from 0.001 to 1000000, or null"),
         ("retention_days", "is set by the environment RECORDING_RETENTION_DAYS, which wins over a change"),
         ("server.port", live),
@@ -524,7 +534,33 @@ fn a_change_is_all_or_nothing_with_a_reason_for_each_field() {
 
 #[test]
 fn notes_are_said_once_however_often_settings_change() {
-    let case = Case::file("recording:\n  fps: 25\ncapture: {}\n");
+    let case = Case::file("recording:\n  fps: 25\npacks: {}\n");
     let changed = change(&case, json!({"timeout_seconds": 5})).unwrap();
     assert_eq!(changed.notes.len(), 2, "{:?}", changed.notes);
+}
+
+#[test]
+fn a_section_may_stand_inside_a_section() {
+    let case = Case::file("capture:\n  twitch:\n    client_id: abc\n    gql_url: http://127.0.0.1:9/gql/\n");
+    let twitch = case.resolved().config.capture.twitch;
+    assert_eq!((twitch.client_id.as_str(), twitch.gql_url.as_str()), ("abc", "http://127.0.0.1:9/gql"));
+    for (file, mistake) in [
+        ("capture:\n  twitch:\n    client: x\n", "config.yaml:3: capture.twitch.client is not a setting"),
+        (
+            "capture:\n  twitch: 3\n",
+            "config.yaml:2: capture.twitch is a single value, must be a section with the keys",
+        ),
+        (
+            "capture:\n  twitch:\n    gql_url: ftp://x\n",
+            "config.yaml:3: capture.twitch.gql_url is \"ftp://x\", must be",
+        ),
+        ("egress:\n  allow: [10.0.0.0/99]\n", "config.yaml:2: egress.allow is"),
+        (
+            "capture:\n  quality: audio_only\n",
+            "config.yaml:2: capture.quality is \"audio_only\", must be lines",
+        ),
+    ] {
+        let mistakes = Case::file(file).mistakes();
+        assert!(mistakes.starts_with(mistake), "{mistakes}");
+    }
 }

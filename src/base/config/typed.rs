@@ -86,6 +86,9 @@ pub struct Config {
     pub limits: Limits,
     pub logging: Logging,
     pub auth: Auth,
+    pub capture: Capture,
+    pub egress: Egress,
+    pub store: Store,
     /// Where the state lives, apart from recordings and logs.
     pub data_dir: PathBuf,
 }
@@ -139,6 +142,7 @@ pub struct Server {
     pub ws_port: Port,
     pub metrics_port: Port,
     pub health_port: Port,
+    pub rtmp_port: Port,
     /// Raises the log level to debug, nothing else.
     pub debug: bool,
     pub cors_enabled: bool,
@@ -150,7 +154,13 @@ pub struct Server {
 
 impl Server {
     /// Each listener's port by the key it is set with.
-    pub fn ports(&self) -> [(&'static str, Port); 5] {
+    pub fn ports(&self) -> [(&'static str, Port); 6] {
+        let [main, api, ws, metrics, health] = self.http_ports();
+        [main, api, ws, metrics, health, ("server.rtmp_port", self.rtmp_port)]
+    }
+
+    /// Those that speak HTTP.
+    pub fn http_ports(&self) -> [(&'static str, Port); 5] {
         [
             ("server.port", self.port),
             ("server.api_port", self.api_port),
@@ -187,6 +197,53 @@ pub struct Auth {
     pub publish_keys: BTreeMap<String, Secret>,
 }
 
+#[derive(Clone, Debug, PartialEq)]
+pub struct Capture {
+    /// Between two pictures of a stream that has no interval of its own.
+    pub interval: Duration,
+    /// Captures under way at the same time.
+    pub max_concurrent: usize,
+    /// Such as `720p60`; checked, in lower case.
+    pub quality: String,
+    /// For one whole capture.
+    pub timeout: Duration,
+    /// Whether a picture that can't be decoded is no capture.
+    pub decode: bool,
+    pub max_streams: usize,
+    /// Captured pictures on disk.
+    pub max_frames_bytes: u64,
+    pub streams_file: Option<PathBuf>,
+    /// A Twitch login.
+    pub channel: Option<String>,
+    pub twitch: Twitch,
+}
+
+/// What Twitch changes from time to time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Twitch {
+    /// The endpoint itself.
+    pub gql_url: String,
+    /// What paths are put behind, without a slash at its end.
+    pub usher_url: String,
+    pub client_id: String,
+    pub token_hash: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Egress {
+    /// Whether addresses from outside may lead into private networks.
+    pub allow_private: bool,
+    /// Hosts in lower case, and ranges, that they may lead to anyway.
+    pub allow: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Store {
+    /// `None`: kept in `data_dir`.
+    pub redis_url: Option<Secret>,
+    pub redis_password: Option<Secret>,
+}
+
 impl Config {
     pub(super) fn build(values: &Values) -> Self {
         Self {
@@ -207,6 +264,7 @@ impl Config {
                 ws_port: values.port("server.ws_port"),
                 metrics_port: values.port("server.metrics_port"),
                 health_port: values.port("server.health_port"),
+                rtmp_port: values.port("server.rtmp_port"),
                 debug: values.flag("server.debug"),
                 cors_enabled: values.flag("server.cors_enabled"),
                 cors_origins: values.list("server.cors_origins"),
@@ -229,7 +287,38 @@ impl Config {
                 token: values.some_text("auth.token").map(Secret::new),
                 publish_keys: values.secrets("auth.publish_keys"),
             },
+            capture: Capture::build(values),
+            egress: Egress {
+                allow_private: values.flag("egress.allow_private"),
+                allow: values.list("egress.allow"),
+            },
+            store: Store {
+                redis_url: values.some_text("store.redis_url").map(Secret::new),
+                redis_password: values.some_text("store.redis_password").map(Secret::new),
+            },
             data_dir: values.parsed("data_dir"),
+        }
+    }
+}
+
+impl Capture {
+    fn build(values: &Values) -> Self {
+        Self {
+            interval: values.seconds("capture.interval"),
+            max_concurrent: values.whole("capture.max_concurrent"),
+            quality: values.text("capture.quality").to_owned(),
+            timeout: values.seconds("capture.timeout"),
+            decode: values.flag("capture.decode"),
+            max_streams: values.whole("capture.max_streams"),
+            max_frames_bytes: values.some_gigabytes("capture.max_frames_gb").expect("it is never null"),
+            streams_file: values.some_text("capture.streams_file").map(PathBuf::from),
+            channel: values.some_text("capture.channel").map(str::to_owned),
+            twitch: Twitch {
+                gql_url: values.text("capture.twitch.gql_url").to_owned(),
+                usher_url: values.text("capture.twitch.usher_url").to_owned(),
+                client_id: values.text("capture.twitch.client_id").to_owned(),
+                token_hash: values.text("capture.twitch.token_hash").to_owned(),
+            },
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn picture(width: u32, height: u32, number: u32) -> Picture {
 
 pub(super) fn whole(jpeg: Vec<u8>) -> Picture {
     let header = jpeg::inspect(&jpeg, 8192).unwrap();
-    Picture { jpeg: Bytes::from(jpeg), header, source_time: None }
+    Picture { jpeg: Bytes::from(jpeg), header, source_time: None, media_time: None }
 }
 
 /// The same picture, said by EXIF to be turned.

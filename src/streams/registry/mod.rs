@@ -2,6 +2,7 @@
 //!
 //! Looking one up takes no lock: the map is replaced as a whole when a stream comes or goes, which is rare.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -14,25 +15,26 @@ use tracing::info;
 use super::frame::Frame;
 use super::name::StreamName;
 use super::publishers::Publisher;
-use super::stream::{Picture, Stream};
+use super::stream::{Feed, Picture, Stream};
 use crate::base::clock::Clock;
 use crate::base::error::{Error, Kind, Result};
 
 /// May be changed while streams run.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// A stream without a frame for this long is removed.
+    /// A push stream without a frame for this long is removed.
     pub timeout: Duration,
+    /// Push streams.
     pub max_concurrent: usize,
     /// Frames kept per stream.
     pub max_buffer_frames: usize,
 }
 
-/// A stream came or went.
+/// A stream came or went: a push stream when it is made and removed, a pull stream when its source does.
 #[derive(Clone, Debug)]
 pub enum Change {
     Online(StreamName),
-    Offline { name: StreamName, reason: &'static str },
+    Offline { name: StreamName, reason: Cow<'static, str> },
 }
 
 /// Called with each new stream before its first frame, so that a consumer that wants every frame gets every frame.
@@ -115,6 +117,11 @@ impl Registry {
         self.0.map.load().len()
     }
 
+    /// Streams that are pushed to us.
+    pub fn pushed(&self) -> usize {
+        self.0.map.load().values().filter(|stream| stream.feed == Feed::Push).count()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -131,15 +138,20 @@ impl Registry {
     /// Puts a picture into the stream of that name, which is made if need be.
     ///
     /// # Errors
-    /// `Unavailable` when there are `max_concurrent` streams already, or the program is ending.
+    /// `Unavailable` when there are `max_concurrent` push streams already, or the program is ending; `Conflict` when
+    /// the name belongs to a pull stream.
     pub fn publish(&self, name: &StreamName, picture: Picture, from: Publisher) -> Result<Arc<Frame>> {
         loop {
             let stream = match self.get(name.as_str()) {
                 Some(stream) => stream,
                 None => self.create(name)?,
             };
+            if stream.feed == Feed::Pull {
+                let taken = format!("'{name}' is a stream we fetch ourselves; push under another name");
+                return Err(Error::new(Kind::Conflict, taken));
+            }
             // A stream removed since we looked takes nothing; the next look makes a new one.
-            if let Ok(frame) = stream.publish(picture.clone(), from) {
+            if let Ok(frame) = stream.publish(picture.clone(), Some(from)) {
                 return Ok(frame);
             }
         }
@@ -155,11 +167,11 @@ impl Registry {
             return Ok(Arc::clone(stream));
         }
         let most = self.settings().max_concurrent;
-        if map.len() >= most {
+        if self.pushed() >= most {
             let full = format!("there are {most} streams already (streams.max_concurrent)");
             return Err(Error::new(Kind::Unavailable, full).retry_after(Duration::from_secs(10)));
         }
-        let stream = Stream::new(name.clone(), Arc::clone(&self.0.shared));
+        let stream = Stream::new(name.clone(), Feed::Push, Arc::clone(&self.0.shared));
         if let Some(attach) = self.0.attach.get() {
             attach(&stream);
         }
@@ -169,6 +181,33 @@ impl Registry {
         info!(stream = %name, "stream started");
         self.announce(Change::Online(name.clone()));
         Ok(stream)
+    }
+
+    /// Makes a pull stream of each name, all at once; of a name that is one already, that one.
+    ///
+    /// # Errors
+    /// For each name by itself: `Conflict` when a push stream has it, `Unavailable` when the program is ending.
+    pub fn host(&self, names: &[StreamName]) -> Vec<Result<Arc<Stream>>> {
+        let changing = self.0.changing.lock().expect("attaching does not panic");
+        let mut next = Map::clone(&self.0.map.load());
+        let mut host = |name: &StreamName| {
+            if changing.closed {
+                return Err(Error::new(Kind::Unavailable, "the server is shutting down"));
+            }
+            let stream = next
+                .entry(name.clone())
+                .or_insert_with(|| Stream::new(name.clone(), Feed::Pull, Arc::clone(&self.0.shared)));
+            match stream.feed {
+                Feed::Pull => Ok(Arc::clone(stream)),
+                Feed::Push => {
+                    let taken = format!("'{name}' is a stream that is pushed; choose another name");
+                    Err(Error::new(Kind::Conflict, taken))
+                }
+            }
+        };
+        let hosted = names.iter().map(&mut host).collect();
+        self.0.map.store(Arc::new(next));
+        hosted
     }
 
     /// Removes the stream and closes its viewers; `None` if there was none.
@@ -193,14 +232,14 @@ impl Registry {
         next.remove(name);
         self.0.map.store(Arc::new(next));
         info!(stream = %stream.name, reason, frames = stream.stats().total_frames, "stream removed");
-        self.announce(Change::Offline { name: stream.name.clone(), reason });
+        self.announce(Change::Offline { name: stream.name.clone(), reason: reason.into() });
         Some(stream)
     }
 
     /// Removes what has been silent for the timeout; returns the names.
     pub fn remove_inactive(&self) -> Vec<StreamName> {
         let timeout = self.settings().timeout;
-        let end = |stream: &Stream| stream.end_if_silent(timeout);
+        let end = |stream: &Stream| stream.feed == Feed::Push && stream.end_if_silent(timeout);
         let removed =
             self.all().into_iter().filter_map(|s| self.remove_when(s.name.as_str(), "inactive", end));
         removed.map(|stream| stream.name.clone()).collect()
@@ -214,7 +253,8 @@ impl Registry {
         }
     }
 
-    fn announce(&self, change: Change) {
+    /// Tells all who listen.
+    pub fn announce(&self, change: Change) {
         // No listener is no failure.
         let _ = self.0.changes.send(change);
     }

@@ -20,7 +20,7 @@ fn picture() -> Picture {
     let planes = pixels::I420::new(16, 16, pixels::Range::Full, pixels::Matrix::Bt601);
     let jpeg = Bytes::from(jpeg::Encoder::new(50).unwrap().encode(&planes).unwrap());
     let header = jpeg::inspect(&jpeg, 100).unwrap();
-    Picture { jpeg, header, source_time: None }
+    Picture { jpeg, header, source_time: None, media_time: None }
 }
 
 fn name(text: &str) -> StreamName {
@@ -38,6 +38,26 @@ fn a_push_makes_the_stream_and_one_too_many_is_refused_until_another_goes() {
     registry.publish(&name("a"), picture(), FROM).unwrap();
     registry.remove("b", "deleted").unwrap();
     registry.publish(&name("d"), picture(), FROM).unwrap();
+}
+
+#[test]
+fn a_name_is_pushed_or_pulled_and_a_pulled_stream_is_no_push_stream() {
+    let clock = clock();
+    let registry = Registry::new(SETTINGS, clock.clone());
+    registry.publish(&name("pushed"), picture(), FROM).unwrap();
+    let hosted = registry.host(&[name("a"), name("pushed"), name("b"), name("a")]);
+    let kinds: Vec<_> = hosted.iter().map(|stream| stream.as_ref().map_err(Error::kind).err()).collect();
+    assert_eq!(kinds, [None, Some(Kind::Conflict), None, None]);
+    assert!(Arc::ptr_eq(hosted[0].as_ref().unwrap(), hosted[3].as_ref().unwrap()));
+    assert_eq!(registry.publish(&name("a"), picture(), FROM).unwrap_err().kind(), Kind::Conflict);
+    assert_eq!((registry.len(), registry.pushed()), (3, 1));
+    registry.publish(&name("c"), picture(), FROM).unwrap();
+    registry.publish(&name("d"), picture(), FROM).unwrap();
+    clock.advance(SETTINGS.timeout);
+    assert_eq!(registry.remove_inactive(), [name("c"), name("d"), name("pushed")]);
+    assert!(registry.get("a").is_some(), "a pull stream waits for its source");
+    registry.close();
+    assert_eq!(registry.host(&[name("e")])[0].as_ref().unwrap_err().kind(), Kind::Unavailable);
 }
 
 #[test]
