@@ -3,6 +3,7 @@
 //! Called by the publish routes, the recorder, the pull sources and `onair publish`. The parsers and writers are sans-IO: bytes
 //! in, bytes out, no clock, no socket, no thread.
 
+mod bitstream;
 pub mod decode;
 pub mod encode;
 pub mod fmp4;
@@ -15,6 +16,7 @@ pub mod mux;
 pub mod segment;
 pub mod sound;
 pub mod time;
+mod ts;
 
 /// Makes FFmpeg ready and quiet: it would otherwise write to the terminal, past our log. Any number of times.
 pub fn init() {

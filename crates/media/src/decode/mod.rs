@@ -1,9 +1,16 @@
 //! One coded keyframe in, its planes out: a fresh FFmpeg decoder for every picture, so nothing of one stream leaks into the next.
 //!
-//! Called by the decode pool, on its threads: milliseconds of work. No I/O, no clock.
+//! Called by the decode pool, on its threads: milliseconds of work. No I/O, no clock. That the picture is whole was found out
+//! before; what FFmpeg says it had to make up is refused here all the same.
 
+mod raw;
+#[cfg(test)]
+mod tests;
+
+use ffmpeg_next::{Codec as Library, Packet, codec, frame};
 use pixels::I420;
 
+use crate::input::planes::Converter;
 use crate::keyframe::{Codec, Keyframe};
 
 /// Why a keyframe can't be shown.
@@ -24,15 +31,44 @@ pub enum Error {
 /// Decodes `keyframe` into `into`, which gets its size, range and matrix (unmarked: BT.709 from 720 lines up, else BT.601).
 ///
 /// # Errors
-/// When FFmpeg has no such decoder, or the picture is not whole.
+/// When FFmpeg has no such decoder, or the picture is not whole. `into` is then anything.
 pub fn decode(keyframe: &Keyframe, into: &mut I420) -> Result<(), Error> {
-    let _ = into;
-    Err(Error::Missing(keyframe.codec.name()))
+    crate::init();
+    let library = library(keyframe.codec).ok_or(Error::Missing(keyframe.codec.name()))?;
+    let mut context = codec::Context::new_with_codec(library);
+    context.set_threading(codec::threading::Config::count(1));
+    // Coded sizes are rounded up to whole blocks of up to 128 pixels.
+    let side = |pixels: u32| i64::from(pixels).saturating_add(128);
+    let pixels = side(keyframe.width).saturating_mul(side(keyframe.height));
+    raw::prepare(&mut context, keyframe.config.as_deref().unwrap_or_default(), pixels)
+        .map_err(Error::Decode)?;
+    let opened = context.decoder().open_as(library).and_then(codec::decoder::Opened::video);
+    let mut decoder = opened.map_err(Error::Decode)?;
+    decoder.send_packet(&Packet::copy(&keyframe.data)).map_err(Error::Decode)?;
+    decoder.send_eof().map_err(Error::Decode)?;
+    let mut decoded = frame::Video::empty();
+    decoder.receive_frame(&mut decoded).map_err(|error| match error {
+        ffmpeg_next::Error::Eof => Error::Empty,
+        error => Error::Decode(error),
+    })?;
+    if decoded.is_corrupt() || raw::made_up(&decoded) {
+        return Err(Error::Damaged);
+    }
+    Converter::new(1).copy(&decoded, into).map_err(Error::Convert)
 }
 
 /// Whether this machine's FFmpeg decodes `codec`.
 #[must_use]
 pub fn supported(codec: Codec) -> bool {
-    let _ = codec;
-    false
+    crate::init();
+    library(codec).is_some()
+}
+
+fn library(codec: Codec) -> Option<Library> {
+    match codec {
+        Codec::H264 => codec::decoder::find(codec::Id::H264),
+        Codec::Hevc => codec::decoder::find(codec::Id::HEVC),
+        // FFmpeg's own AV1 decoder works on graphics cards only.
+        Codec::Av1 => ["libdav1d", "libaom-av1"].into_iter().find_map(codec::decoder::find_by_name),
+    }
 }

@@ -3,7 +3,7 @@
 //! Called by `onair publish`, on a thread of its own: every call blocks on the disk or the device. Opens nothing but the
 //! file or device it is given. FFmpeg's types stay in here.
 
-mod planes;
+pub(crate) mod planes;
 
 use std::path::Path;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use ffmpeg_next::util::color;
 use ffmpeg_next::{Error, frame};
 use pixels::{I420, Matrix, Plane, Range, convert};
 
-pub(super) struct Converter {
+pub(crate) struct Converter {
     scaler: Scaler,
     /// EXIF's numbering: 1 upright, 3 upside down, 6 to be turned clockwise, 8 anticlockwise.
     orientation: u8,
@@ -20,13 +20,13 @@ struct Scaler(Option<scaling::Context>);
 unsafe impl Send for Scaler {}
 
 impl Converter {
-    pub(super) fn new(orientation: u8) -> Self {
+    pub(crate) fn new(orientation: u8) -> Self {
         Self { scaler: Scaler(None), orientation }
     }
 
-    pub(super) fn convert(&mut self, decoded: &frame::Video) -> Result<I420, Error> {
-        let planar = matches!(decoded.format(), Pixel::YUV420P | Pixel::YUVJ420P);
-        let picture = if planar { copied(decoded) } else { self.scaled(decoded)? };
+    pub(crate) fn convert(&mut self, decoded: &frame::Video) -> Result<I420, Error> {
+        let mut picture = I420::new(2, 2, Range::Limited, Matrix::Bt601);
+        self.copy(decoded, &mut picture)?;
         if self.orientation == 1 {
             return Ok(picture);
         }
@@ -35,7 +35,17 @@ impl Converter {
         Ok(turned)
     }
 
-    fn scaled(&mut self, decoded: &frame::Video) -> Result<I420, Error> {
+    /// Fills `into` with the picture as it was coded, not turned.
+    pub(crate) fn copy(&mut self, decoded: &frame::Video, into: &mut I420) -> Result<(), Error> {
+        if matches!(decoded.format(), Pixel::YUV420P | Pixel::YUVJ420P) {
+            copy_planes(decoded, into);
+        } else {
+            copy_planes(&self.scaled(decoded)?, into);
+        }
+        Ok(())
+    }
+
+    fn scaled(&mut self, decoded: &frame::Video) -> Result<frame::Video, Error> {
         let (width, height, format) = (decoded.width(), decoded.height(), decoded.format());
         let same = |scaler: &scaling::Context| {
             let input = scaler.input();
@@ -60,7 +70,7 @@ impl Converter {
             out.set_color_range(decoded.color_range());
             out.set_color_space(decoded.color_space());
         }
-        Ok(copied(&out))
+        Ok(out)
     }
 }
 
@@ -91,22 +101,21 @@ impl Kind {
     }
 }
 
-fn copied(from: &frame::Video) -> I420 {
-    let range = match (from.color_range(), from.format()) {
+fn copy_planes(from: &frame::Video, picture: &mut I420) {
+    picture.range = match (from.color_range(), from.format()) {
         (color::Range::JPEG, _) | (_, Pixel::YUVJ420P) => Range::Full,
         _ => Range::Limited,
     };
-    let matrix = match from.color_space() {
+    picture.matrix = match from.color_space() {
         color::Space::BT709 => Matrix::Bt709,
         // What players take an unmarked picture for.
         color::Space::Unspecified if from.height() >= 720 => Matrix::Bt709,
         _ => Matrix::Bt601,
     };
-    let mut picture = I420::new(from.width(), from.height(), range, matrix);
+    picture.reshape(from.width(), from.height());
     for (i, plane) in [&mut picture.y, &mut picture.u, &mut picture.v].into_iter().enumerate() {
         copy_plane(from.data(i), from.stride(i), plane);
     }
-    picture
 }
 
 fn copy_plane(data: &[u8], stride: usize, plane: &mut Plane) {

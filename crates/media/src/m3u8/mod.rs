@@ -3,7 +3,15 @@
 //! Called by the playlist follower. Lenient where players are, bounded everywhere; URIs are kept as written, because resolving
 //! and allowing them is the caller's business. Sans-IO: no clock, no fetch.
 
+mod attributes;
+mod date;
+mod master;
+mod media;
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Largest playlist read, bytes.
@@ -99,7 +107,8 @@ pub struct Segment {
 /// Where the header of fragmented MP4 segments is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Map {
-    pub uri: String,
+    /// Shared, since every segment names it.
+    pub uri: Arc<str>,
     pub byte_range: Option<Range<u64>>,
 }
 
@@ -128,6 +137,76 @@ pub struct AdRange {
 /// # Errors
 /// See [`Error`]; never more than the first.
 pub fn parse(bytes: &[u8]) -> Result<Playlist, Error> {
-    let _ = bytes;
+    if bytes.len() > MAX_BYTES {
+        return Err(Error::TooLarge);
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    if !text.starts_with("#EXTM3U") {
+        return Err(if text.starts_with('<') { Error::Html } else { Error::NotAPlaylist });
+    }
+    let kinds =
+        || lines(text).filter_map(|(_, line)| if let Line::Tag(name, _) = line { Some(name) } else { None });
+    if kinds().any(|name| name == "EXT-X-STREAM-INF") {
+        return master::read(text).map(Playlist::Master);
+    }
+    if kinds().any(|name| matches!(name, "EXTINF" | "EXT-X-TARGETDURATION" | "EXT-X-MEDIA-SEQUENCE")) {
+        return media::read(text).map(Playlist::Media);
+    }
     Err(Error::NotAPlaylist)
+}
+
+/// A line that says something.
+enum Line<'a> {
+    /// Name without `#`, and what follows its colon.
+    Tag(&'a str, &'a str),
+    Uri(&'a str),
+}
+
+/// The lines of a playlist with their numbers, without blank ones and comments.
+fn lines(text: &str) -> impl Iterator<Item = (usize, Line<'_>)> {
+    (1..).zip(text.lines()).filter_map(|(number, line)| {
+        let line = line.trim();
+        let line = match line.strip_prefix('#') {
+            Some(tag) if tag.starts_with("EXT") => {
+                let (name, value) = tag.split_once(':').unwrap_or((tag, ""));
+                Line::Tag(name.trim_end(), value.trim())
+            }
+            Some(_) => return None,
+            None if line.is_empty() => return None,
+            None => Line::Uri(line),
+        };
+        Some((number, line))
+    })
+}
+
+/// Longest URI taken, bytes.
+const MAX_URI: usize = 16 << 10;
+
+fn uri(text: &str, line: usize) -> Result<String, Error> {
+    if text.is_empty() {
+        return Err(Error::Malformed { line, what: "an empty URI" });
+    }
+    if text.len() > MAX_URI {
+        return Err(Error::Malformed { line, what: "a URI of more than 16 KiB" });
+    }
+    Ok(text.to_owned())
+}
+
+/// A whole number, also where somebody wrote it with decimals.
+fn number(text: &str) -> Option<u64> {
+    let whole = text.split_once('.').map_or(text, |(whole, decimals)| {
+        if decimals.bytes().all(|byte| byte.is_ascii_digit()) { whole } else { text }
+    });
+    if !whole.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    whole.parse().ok()
+}
+
+/// Seconds with decimals; at most twelve days, since a segment or part can't be longer.
+fn seconds(text: &str) -> Option<Duration> {
+    const MOST: f64 = 1_000_000.0;
+    let seconds: f64 = text.trim().parse().ok()?;
+    (0.0..=MOST).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
 }

@@ -1,0 +1,33 @@
+//! What the binding does not offer.
+#![expect(unsafe_code, reason = "fields the binding leaves out")]
+
+use ffmpeg_next::{Error, codec, ffi, frame};
+
+/// Gives a decoder that is not open yet the stream's headers, and a limit to the pictures it makes room for.
+pub(super) fn prepare(context: &mut codec::Context, config: &[u8], max_pixels: i64) -> Result<(), Error> {
+    let no_memory = Error::Other { errno: ffmpeg_next::util::error::ENOMEM };
+    let padding = ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize;
+    let size = i32::try_from(config.len()).map_err(|_| no_memory)?;
+    // SAFETY: the context is live and held mutably, and not open yet, so that its fields may be set. The buffer has room for the
+    // bytes copied and the padding FFmpeg demands, comes from FFmpeg's allocator, and is freed with the context.
+    unsafe {
+        let context = context.as_mut_ptr();
+        (*context).max_pixels = max_pixels;
+        if size > 0 {
+            let buffer = ffi::av_mallocz(config.len() + padding).cast::<u8>();
+            if buffer.is_null() {
+                return Err(no_memory);
+            }
+            std::ptr::copy_nonoverlapping(config.as_ptr(), buffer, config.len());
+            (*context).extradata = buffer;
+            (*context).extradata_size = size;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the decoder concealed errors or lacked something the picture refers to.
+pub(super) fn made_up(decoded: &frame::Video) -> bool {
+    // SAFETY: the frame is live for the call.
+    unsafe { (*decoded.as_ptr()).decode_error_flags != 0 }
+}
