@@ -8,6 +8,7 @@ mod progress;
 mod publish;
 mod sender;
 mod serve;
+mod sim;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ enum Command {
     Serve(serve::Serve),
     Publish(publish::Publish),
     Demo(demo::Demo),
+    Sim(sim::Sim),
     Doctor(doctor::Doctor),
     Health(health::Health),
 }
@@ -40,6 +42,7 @@ impl Args {
             Command::Serve(serve) => block_on(serve.run()),
             Command::Publish(publish) => block_on(publish.run()),
             Command::Demo(demo) => block_on(demo.run()),
+            Command::Sim(sim) => block_on(sim.run()),
             Command::Health(health) => block_on(health.run()),
             Command::Doctor(doctor) => Ok(doctor.run()),
         };
