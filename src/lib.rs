@@ -18,4 +18,5 @@ pub mod controls;
 pub mod egress;
 pub mod record;
 pub mod sources;
+pub mod store;
 pub mod streams;

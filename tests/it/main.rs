@@ -14,6 +14,8 @@ mod openapi;
 mod publish_cli;
 mod push;
 mod record;
+mod redis;
+mod store;
 mod tidy;
 mod tools;
 mod view;

@@ -1,0 +1,105 @@
+//! Documents that outlive the program: the streams we follow, settings made at run time.
+//!
+//! Owns where they are kept: a file by SQLite, or Redis, chosen at the start and the same to whoever calls. Called by the
+//! owners of what is kept; knows nothing of what it means. A store that is away is a state with a reason, which ends by
+//! itself; what was written is never half there.
+
+mod batch;
+mod meter;
+mod redis;
+mod sqlite;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use crate::base::clock::{Clock, Wall};
+use crate::base::error::Result;
+use crate::base::secret::Secret;
+use crate::base::tasks::Tasks;
+
+pub use meter::Figures;
+
+/// Documents of one kind, each by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Collection {
+    Streams,
+    Settings,
+}
+
+impl Collection {
+    pub const ALL: [Self; 2] = [Self::Streams, Self::Settings];
+
+    /// What it is called where it is kept. Never changes.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Streams => "streams",
+            Self::Settings => "settings",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// New, or in place of what has that id.
+    Put { collection: Collection, id: String, value: Value },
+    /// Also of what is not there.
+    Delete { collection: Collection, id: String },
+}
+
+/// Whether the store can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    Ok,
+    Away { since: Wall, reason: String },
+}
+
+/// Where documents are kept. Calls may overlap; a read sees every write that had returned before it began.
+pub trait Store: Send + Sync {
+    /// All documents of a collection.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store is away; `Internal` when a document in it is none.
+    fn read(&self, collection: Collection) -> BoxFuture<'_, Result<BTreeMap<String, Value>>>;
+
+    /// Makes all changes, in their order, or none. They are durable when it returns: with Redis as durable as that
+    /// server is set up to be.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store is away, in which case nothing was changed but where the sentence says that it is
+    /// not known; `TooLarge` for more than a batch may hold.
+    fn write(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<()>>;
+
+    fn health(&self) -> Health;
+
+    /// `sqlite` or `redis`.
+    fn kind(&self) -> &'static str;
+
+    fn figures(&self) -> Figures;
+}
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where SQLite's file lies.
+    pub data_dir: PathBuf,
+    /// `redis://[user:password@]host[:port][/database]`: use this Redis instead.
+    pub redis_url: Option<Secret>,
+    /// Wins over the one in the address.
+    pub redis_password: Option<Secret>,
+}
+
+/// Opens the store that the settings choose.
+///
+/// A Redis that can't be reached is no error: the store is away until it can be.
+///
+/// # Errors
+/// `Invalid` for an address that is none; `Internal` for a file that can't be used, saying which and what to do.
+pub async fn open(settings: &Settings, tasks: &Tasks, clock: &Clock) -> Result<Arc<dyn Store>> {
+    Ok(match &settings.redis_url {
+        Some(url) => Arc::new(redis::Redis::open(url, settings.redis_password.as_ref(), tasks, clock).await?),
+        None => Arc::new(sqlite::Sqlite::open(&settings.data_dir, tasks, clock).await?),
+    })
+}
