@@ -6,20 +6,38 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// Our own policy forbids it.
-    Refused { host: String, why: &'static str },
+    Refused {
+        host: String,
+        why: &'static str,
+    },
     /// No address is known for the name.
-    Dns { host: String },
-    Connect { host: String, what: String },
-    Tls { host: String, what: String },
+    Dns {
+        host: String,
+    },
+    Connect {
+        host: String,
+        what: String,
+    },
+    Tls {
+        host: String,
+        what: String,
+    },
     /// Connecting or the first bytes of the answer took too long.
-    Timeout { host: String },
+    Timeout {
+        host: String,
+    },
     /// The answer has this status.
     Status(u16),
     /// More bytes than the caller takes.
-    TooLarge { most: u64 },
+    TooLarge {
+        most: u64,
+    },
     BadUrl(&'static str),
     /// The server broke off, or does not speak HTTP.
-    Closed { host: String, what: String },
+    Closed {
+        host: String,
+        what: String,
+    },
 }
 
 impl fmt::Display for Error {

@@ -115,15 +115,9 @@ mod tests {
                 if host == "a" { vec![IpAddr::from([8, 8, 8, 8])] } else { Vec::new() }
             })),
         );
-        for (host, wait, times) in [
-            ("a", 0, 1),
-            ("a", 29, 1),
-            ("a", 1, 2),
-            ("b", 0, 3),
-            ("b", 4, 3),
-            ("b", 1, 4),
-            ("a", 0, 4),
-        ] {
+        for (host, wait, times) in
+            [("a", 0, 1), ("a", 29, 1), ("a", 1, 2), ("b", 0, 3), ("b", 4, 3), ("b", 1, 4), ("a", 0, 4)]
+        {
             clock.advance(Duration::from_secs(wait));
             names.look_up(host).await;
             assert_eq!(asked.load(Ordering::Relaxed), times, "{host} after {wait} s");

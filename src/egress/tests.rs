@@ -225,9 +225,8 @@ async fn credentials_go_to_the_server_the_operator_named_and_into_no_error() {
     })
     .await;
     let client = client(open(), &[]);
-    let with = |path: &str| -> Url {
-        format!("http://user:password@{}{path}", server.address).parse().unwrap()
-    };
+    let with =
+        |path: &str| -> Url { format!("http://user:password@{}{path}", server.address).parse().unwrap() };
     fetch(&client, &with("/"), Trust::Operator).await.unwrap();
     let head = server.heads().pop().unwrap();
     assert!(head.contains("authorization: Basic dXNlcjpwYXNzd29yZA==\r\n"), "{head}");
