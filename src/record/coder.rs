@@ -1,6 +1,6 @@
 //! One file's pictures: from the JPEG that came to what goes into the file.
 //!
-//! `h264` and `mp4v`: decoded upright, brought to limited range, encoded. `mjpeg`: the JPEG untouched; which way up it is
+//! `h264` and `mp4v`: decoded upright, encoded in limited range. `mjpeg`: the JPEG untouched; which way up it is
 //! goes into the file's header. A picture of another size than the file's (sizes flap) is fitted into it; for `mjpeg` that
 //! one is encoded again, because few players can follow a size that changes within a track. So is one that EXIF says is
 //! mirrored, which a file's header can't say.
@@ -118,7 +118,6 @@ impl Coder {
             }
             Kind::Encode(encoder) => {
                 let Some(picture) = self.pictures.fitted(frame, shown(self.shape)) else { return Ok(false) };
-                convert::to_limited(picture);
                 encoder
                     .encode(picture, tick)
                     .map_err(failed)?
@@ -147,12 +146,12 @@ fn failed(e: impl std::fmt::Display) -> Trouble {
     Trouble::Encoder(e.to_string())
 }
 
-/// The quantiser of MPEG-4 part 2 that looks about like x264's constant rate factor: its step is linear in it, x264's
-/// doubles every 6, and 23 looks like 4.
+/// The quantiser of MPEG-4 part 2 for x264's constant rate factor. Its step is linear in it, x264's doubles every 6; 23 is given 3,
+/// which is at least as good as what OpenCV's `VideoWriter` makes (measured: `docs/benchmarks.md`). FFmpeg goes no lower than 2.
 fn quantiser(crf: u8) -> u8 {
-    let quantiser = 4.0 * ((f64::from(crf) - 23.0) / 6.0).exp2();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is between 1 and 31")]
-    let quantiser = quantiser.round().clamp(1.0, 31.0) as u8;
+    let quantiser = 3.0 * ((f64::from(crf) - 23.0) / 6.0).exp2();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is between 2 and 31")]
+    let quantiser = quantiser.round().clamp(2.0, 31.0) as u8;
     quantiser
 }
 
@@ -216,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_quantiser_follows_the_rate_factor() {
-        let pairs = [(0, 1), (11, 1), (17, 2), (23, 4), (29, 8), (35, 16), (41, 31), (51, 31)];
+        let pairs = [(0, 2), (11, 2), (17, 2), (23, 3), (29, 6), (35, 12), (41, 24), (51, 31)];
         for (crf, expected) in pairs {
             assert_eq!(quantiser(crf), expected, "{crf}");
         }

@@ -1,9 +1,21 @@
-//! The two things the binding does not offer.
+//! What the binding does not offer.
 #![expect(unsafe_code, reason = "fields and functions the binding leaves out")]
 
 use ffmpeg_next::{Error, encoder, ffi, frame};
 
-/// Gives `frame` a buffer of its own if another reference shares it.
+/// Whether nobody else refers to the buffer of `frame`.
+pub(super) fn is_writable(frame: &mut frame::Video) -> bool {
+    // SAFETY: the pointer is that of a live frame, held mutably for the call.
+    unsafe { ffi::av_frame_is_writable(frame.as_mut_ptr()) > 0 }
+}
+
+/// Sets the quality, as FFmpeg measures it, that an encoder with a fixed quantiser codes `frame` with.
+pub(super) fn set_quality(frame: &mut frame::Video, lambda: i32) {
+    // SAFETY: the pointer is that of a live frame, held mutably for the call; the field is a plain number.
+    unsafe { (*frame.as_mut_ptr()).quality = lambda };
+}
+
+/// Gives `frame` a buffer of its own, with a copy of what is in it, if another reference shares it.
 pub(super) fn make_writable(frame: &mut frame::Video) -> Result<(), Error> {
     // SAFETY: the pointer is that of a live frame with buffers, held mutably for the call.
     let status = unsafe { ffi::av_frame_make_writable(frame.as_mut_ptr()) };

@@ -55,3 +55,50 @@ fn a_picture_of_another_size_is_refused_and_the_encoder_goes_on() {
     assert!(matches!(encoder.encode(&picture(32, 64, 0), 0), Err(Error::Size(32, 64, 64, 64))));
     assert_eq!(encoder.encode(&picture(64, 64, 0), 1).unwrap().len(), 1);
 }
+
+#[test]
+fn a_coarser_quality_makes_smaller_packets() {
+    for (codec, qualities) in [(VideoCodec::H264, [10, 23, 40]), (VideoCodec::Mpeg4, [2, 4, 20])] {
+        let bytes = qualities.map(|quality| {
+            let settings = Settings { quality, ..settings(codec, 320, 240) };
+            let mut encoder = Encoder::new(&settings).unwrap();
+            let packets = (0..4).flat_map(|n| encoder.encode(&grainy(n), u64::from(n) * 3000).unwrap());
+            packets.map(|packet| packet.data.len()).collect::<Vec<_>>()
+        });
+        // Each packet, so that it holds for those after the first.
+        for n in 0..4 {
+            let sizes = [0, 1, 2].map(|at| bytes[at][n]);
+            assert!(
+                sizes.is_sorted_by(|finer, coarser| finer > coarser),
+                "{codec:?}, picture {n}: {sizes:?}"
+            );
+        }
+    }
+}
+
+/// A picture no two of which are alike, so that the quantiser has something to leave out.
+fn grainy(number: u8) -> I420 {
+    let mut picture = picture(320, 240, number);
+    let mut state = u32::from(number) + 1;
+    for sample in &mut picture.y.data {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *sample = sample.saturating_add(u8::try_from(state >> 27).unwrap());
+    }
+    picture
+}
+
+#[test]
+fn a_picture_of_full_range_is_coded_as_its_limited_twin() {
+    for codec in [VideoCodec::H264, VideoCodec::Mpeg4] {
+        let [mut one, mut other] = [(); 2].map(|()| Encoder::new(&settings(codec, 33, 17)).unwrap());
+        for number in 0..3 {
+            let full = I420 { range: Range::Full, ..picture(33, 17, number * 40) };
+            let mut limited = full.clone();
+            pixels::convert::to_limited(&mut limited);
+            let coded = |encoder: &mut Encoder, picture: &I420| {
+                encoder.encode(picture, u64::from(number) * 3000).unwrap().remove(0).data
+            };
+            assert_eq!(coded(&mut one, &full), coded(&mut other, &limited), "{codec:?}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ mod range;
 mod rgb;
 
 pub use orient::upright;
-pub use range::{to_full_bt601, to_limited};
+pub use range::{Squeeze, to_full_bt601, to_limited};
 pub use rgb::{rgb_to_i420, yuv_of_rgb};
 
 pub(crate) use range::div255;

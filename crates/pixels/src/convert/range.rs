@@ -6,23 +6,50 @@ use crate::plane::{I420, Matrix, Plane, Range};
 
 /// Turns a full-range picture into a limited-range one in place; its matrix stays.
 ///
-/// Luma becomes `16 + y·219/255`, chroma `128 + (c − 128)·224/255` (ITU-R BT.601-7 table 3 against JFIF 1.02), rounded to
-/// nearest. Padding is converted along with the samples. About 50 µs for 640×480.
+/// Padding is converted along with the samples. About 50 µs for 640×480.
 pub fn to_limited(picture: &mut I420) {
     if picture.range == Range::Limited {
         return;
     }
     picture.range = Range::Limited;
-    // Offsets are in 255ths: 16 · 255 for luma, and 128 · (255 − 224) keeps chroma's middle in place.
-    squeeze(&mut picture.y, 219, 16 * 255);
-    squeeze(&mut picture.u, 224, 128 * 31);
-    squeeze(&mut picture.v, 224, 128 * 31);
+    for (plane, squeeze) in [
+        (&mut picture.y, Squeeze::LUMA),
+        (&mut picture.u, Squeeze::CHROMA),
+        (&mut picture.v, Squeeze::CHROMA),
+    ] {
+        // One straight pass over 16-bit products, which compiles to SIMD; a table of 256 does not.
+        plane.data.iter_mut().for_each(|sample| *sample = squeeze.of(*sample));
+    }
 }
 
-fn squeeze(plane: &mut Plane, gain: u16, offset: u16) {
-    // One straight pass over 16-bit products, which compiles to SIMD; a table of 256 does not.
-    for sample in &mut plane.data {
-        *sample = div255(u16::from(*sample) * gain + offset);
+/// Full range to limited range, sample by sample.
+///
+/// Luma becomes `16 + y·219/255`, chroma `128 + (c − 128)·224/255` (ITU-R BT.601-7 table 3 against JFIF 1.02), rounded to
+/// nearest.
+#[derive(Clone, Copy, Debug)]
+pub struct Squeeze {
+    gain: u16,
+    /// In 255ths.
+    offset: u16,
+}
+
+impl Squeeze {
+    pub const LUMA: Self = Self { gain: 219, offset: 16 * 255 };
+    /// 128 · (255 − 224) keeps the middle in place.
+    pub const CHROMA: Self = Self { gain: 224, offset: 128 * 31 };
+
+    /// Writes what becomes of `full` into `limited`, which must be as long.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub fn copy(self, full: &[u8], limited: &mut [u8]) {
+        assert_eq!(full.len(), limited.len(), "samples to write and room for them");
+        limited.iter_mut().zip(full).for_each(|(to, from)| *to = self.of(*from));
+    }
+
+    #[inline]
+    fn of(self, sample: u8) -> u8 {
+        div255(u16::from(sample) * self.gain + self.offset)
     }
 }
 
