@@ -2,8 +2,12 @@
 
 use std::path::Path;
 
+#[path = "../../../fuzz/checks/m3u8.rs"]
+mod m3u8;
 #[path = "../../../fuzz/checks/multipart.rs"]
 mod multipart;
+#[path = "../../../fuzz/checks/segment.rs"]
+mod segment;
 
 fn replay(corpus: &str, check: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(corpus);
@@ -19,4 +23,18 @@ fn replay(corpus: &str, check: fn(&[u8])) {
 #[test]
 fn multipart_corpus_reads_the_same_whatever_the_chunks() {
     replay("multipart", multipart::multipart);
+}
+
+#[test]
+fn segment_corpora_give_the_same_keyframes_whatever_the_pieces() {
+    replay("ts", segment::segment);
+    replay("fmp4_segment", |input| {
+        segment::segment(input);
+        segment::with_init(input);
+    });
+}
+
+#[test]
+fn playlist_corpus_never_says_more_than_its_text() {
+    replay("m3u8", m3u8::m3u8);
 }

@@ -213,17 +213,14 @@ impl Units {
             Codec::Hevc => self.judge_hevc(content),
             _ => self.judge_avc(content),
         };
-        // The zero byte before the start code of an access unit's first NAL unit is its own.
-        let zero = open.at > 0 && self.buffer[open.at - 1] == 0;
-        let start = open.at - usize::from(zero);
         let mut found = None;
         match verdict {
             Verdict::Within => self.boundary = None,
             Verdict::Perhaps => {
-                self.boundary.get_or_insert(start);
+                self.boundary.get_or_insert(open.at);
             }
             Verdict::Next => {
-                let boundary = self.boundary.take().unwrap_or(start);
+                let boundary = self.boundary.take().unwrap_or(open.at);
                 found = self.complete(boundary)?;
             }
         }
@@ -355,9 +352,7 @@ impl Units {
 
     /// An access unit starts at `at`: what is before it goes.
     fn begin(&mut self, at: usize) {
-        // The start code itself may come after a zero byte of its own.
-        let code = self.open.map_or(at, |open| open.at).max(at);
-        let reached = self.marks.iter().take_while(|(mark, _)| *mark <= code).count();
+        let reached = self.marks.iter().take_while(|(mark, _)| *mark <= at).count();
         self.pts = self.marks[..reached].last().and_then(|mark| mark.1);
         self.last_pts = self.pts.unwrap_or(self.last_pts);
         self.marks.drain(..reached);
@@ -371,9 +366,7 @@ impl Units {
             Some(open) if !open.judged || self.is_set(open) => open.at,
             _ => self.scanned,
         };
-        let keep = keep.min(self.boundary.unwrap_or(keep));
-        // One byte more, for the zero byte before a start code.
-        self.drop_before(keep.saturating_sub(1));
+        self.drop_before(keep.min(self.boundary.unwrap_or(keep)));
     }
 
     fn is_set(&self, open: Open) -> bool {

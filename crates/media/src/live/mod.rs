@@ -164,7 +164,7 @@ impl Input {
             other => return Err(Error::Codec(other.name().to_owned())),
         };
         let headers = Headers::read(codec, &raw::extradata(&container, stream));
-        raw::keyframes_only(&mut container, stream);
+        raw::only(&mut container, stream);
         let holds_back = !container
             .format()
             .name()

@@ -74,14 +74,14 @@ pub(super) fn open(
     }
 }
 
-/// Reads only keyframes of the stream `video`, where the demuxer can tell, and nothing of the others.
-pub(super) fn keyframes_only(input: &mut format::context::Input, video: usize) {
-    for index in 0..input.streams().len() {
+/// Reads nothing of any stream but `video`.
+///
+/// Of that one it reads all: told to leave out what is no keyframe, FFmpeg's MP4 demuxer gives the keyframes wrong times.
+pub(super) fn only(input: &mut format::context::Input, video: usize) {
+    for index in (0..input.streams().len()).filter(|index| *index != video) {
         let Some(mut stream) = input.stream_mut(index) else { continue };
-        let discard =
-            if index == video { ffi::AVDiscard::AVDISCARD_NONKEY } else { ffi::AVDiscard::AVDISCARD_ALL };
         // SAFETY: the stream is live and held mutably.
-        unsafe { (*stream.as_mut_ptr()).discard = discard };
+        unsafe { (*stream.as_mut_ptr()).discard = ffi::AVDiscard::AVDISCARD_ALL };
     }
 }
 

@@ -13,7 +13,7 @@ mod moov;
 mod mp4;
 mod sniff;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::keyframe::Keyframe;
 use crate::ts;

@@ -37,10 +37,20 @@ pub(super) fn read(moof: &[u8], at: u64, movie: &Movie) -> Option<Fragment> {
     let mut left = MAX_SAMPLES;
     let mut next_base = at;
     let mut first_video = None;
+    // Offsets may count from the start of a file that this segment was cut out of. They then begin with the moof's own.
+    let near = at..=at + moof.len() as u64 + 24;
+    let mut bases = None;
     for (_, traf) in boxes(moof).filter(|found| found.0 == *b"traf") {
         let header = Header::read(child(traf, b"tfhd")?)?;
         let track = movie.tracks.iter().find(|track| track.id == header.track);
-        let base = header.base.unwrap_or(if header.base_is_moof { at } else { next_base });
+        let base = match header.base {
+            Some(given) => {
+                let (first, moved) = *bases.get_or_insert((given, !near.contains(&given)));
+                if moved { at.checked_add(given.checked_sub(first)?)? } else { given }
+            }
+            None if header.base_is_moof => at,
+            None => next_base,
+        };
         let run = Run {
             flags: header.flags.or(track.map(|track| track.defaults.flags)).unwrap_or(0),
             size: header.size.or(track.map(|track| track.defaults.size)).unwrap_or(0),

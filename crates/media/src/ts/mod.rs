@@ -5,6 +5,8 @@
 
 mod pes;
 mod tables;
+#[cfg(test)]
+pub(crate) mod writer;
 
 use crate::bitstream::{Found, Units};
 use crate::keyframe::{Codec, Keyframe};
@@ -44,6 +46,8 @@ struct Video {
     pid: u16,
     codec: Codec,
     counter: Option<u8>,
+    /// The last packet's payload, by which a repeated packet is known.
+    last: Vec<u8>,
     pes: Pes,
     units: Units,
 }
@@ -55,7 +59,6 @@ struct Packet<'a> {
     scrambled: bool,
     damaged: bool,
     counter: u8,
-    discontinuity: bool,
     /// The packet was filled up, as muxers do at the end of what they carry.
     stuffed: bool,
     payload: Option<&'a [u8]>,
@@ -183,7 +186,14 @@ impl Demux {
     fn choose(&mut self) -> Result<(), Error> {
         if let Some((pid, codec)) = self.tables.video() {
             let units = Units::new(codec, self.limits.max_bytes);
-            self.video = Some(Video { pid, codec, counter: None, pes: Pes::default(), units });
+            self.video = Some(Video {
+                pid,
+                codec,
+                counter: None,
+                last: Vec::with_capacity(PACKET),
+                pes: Pes::default(),
+                units,
+            });
             return Ok(());
         }
         self.tables.lack(false).map_or(Ok(()), Err)
@@ -195,11 +205,12 @@ impl Demux {
             return Err(Error::Encrypted);
         }
         if let Some(last) = video.counter {
-            if packet.counter == last && !packet.discontinuity {
+            if packet.counter == last && payload == video.last {
                 // A packet may come twice (2.4.3.3).
                 return Ok(None);
             }
-            if packet.counter != (last + 1) & 15 && !packet.discontinuity {
+            // Even where the packet says so itself: nothing proves the picture before it whole.
+            if packet.counter != (last + 1) & 15 {
                 self.lost = true;
                 video.pes.lost();
                 if video.units.lost() {
@@ -208,6 +219,8 @@ impl Demux {
             }
         }
         video.counter = Some(packet.counter);
+        video.last.clear();
+        video.last.extend_from_slice(payload);
         if let Some(start) = video.pes.push(packet.start, packet.stuffed, payload) {
             video.units.mark(start.pts);
             let pts = start.pts;
@@ -243,13 +256,12 @@ impl<'a> Packet<'a> {
     fn parse(bytes: &'a [u8]) -> Self {
         let has_payload = bytes[3] & 0x10 != 0;
         let mut at = 4;
-        let (mut discontinuity, mut stuffed, mut damaged) = (false, false, bytes[1] & 0x80 != 0);
+        let (mut stuffed, mut damaged) = (false, bytes[1] & 0x80 != 0);
         if bytes[3] & 0x20 != 0 {
             let length = usize::from(bytes[4]);
             at += 1 + length;
             damaged |= at > PACKET || has_payload && at == PACKET;
             let field = bytes.get(5..at).unwrap_or_default();
-            discontinuity = field.first().is_some_and(|flags| flags & 0x80 != 0);
             stuffed = adaptation_used(field).is_none_or(|used| used < length);
         }
         let payload = if has_payload { bytes.get(at..) } else { None };
@@ -259,7 +271,6 @@ impl<'a> Packet<'a> {
             scrambled: bytes[3] & 0xc0 != 0,
             damaged,
             counter: bytes[3] & 15,
-            discontinuity,
             stuffed,
             payload,
         }
