@@ -1,5 +1,6 @@
 //! The only file that knows every part: builds them, connects them, ends them in order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{info, warn};
@@ -9,16 +10,20 @@ use crate::base::clock::Clock;
 use crate::base::config::{Config, Resolved};
 use crate::base::error::{Error, Result};
 use crate::base::tasks::Tasks;
+use crate::capture::{self, Captures};
 use crate::cleanup::{self, Cleanup};
 use crate::controls::Controls;
 use crate::record::{self, Recorders};
+use crate::roster::Roster;
 use crate::sources::push::{self, Push};
 use crate::streams::{self, Registry};
+use crate::{egress, sources, store};
 
 /// The running program.
 pub struct App {
     tasks: Tasks,
     registry: Registry,
+    roster: Roster,
     /// The ports that are open.
     pub open: Vec<Open>,
 }
@@ -26,8 +31,6 @@ pub struct App {
 impl App {
     /// All that ends must have ended by then; a supervisor kills after ten seconds.
     const PATIENCE: Duration = Duration::from_secs(8);
-    /// Where `PUT /api/config` keeps its changes, inside `data_dir`.
-    pub const STORED_SETTINGS: &str = "settings.json";
 
     /// Starts everything `resolved` asks for.
     ///
@@ -40,20 +43,44 @@ impl App {
         }
         let tasks = Tasks::default();
         let registry = Registry::new(stream_settings(&config), clock.clone());
+        let store = store::open(&store_settings(&config), &tasks, &clock).await?;
         let recorders = Recorders::new(record_settings(&config), clock.clone(), tasks.clone());
         recover(recorders.clone()).await?;
         let attached = recorders.clone();
         registry.on_new_stream(move |stream| attached.attach(stream));
 
         let push = Push::new(registry.clone(), push_limits(&config));
+        let outside = egress::Client::new(egress_policy(&config), clock.clone());
+        let captures = Captures::start(capture::Parts {
+            settings: capture::Settings::from(&config.capture),
+            folder: config.data_dir.join("frames"),
+            max_frames_bytes: config.capture.max_frames_bytes,
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            registry: registry.clone(),
+            sources: Arc::new(sources::Shared::new(
+                outside.clone(),
+                clock.clone(),
+                tasks.clone(),
+                twitch_settings(&config)?,
+            )),
+            store: Arc::clone(&store),
+        })?;
         let cleanup = Cleanup::new(registry.clone(), recorders.clone());
+        let controls = {
+            let live = (registry.clone(), recorders.clone(), captures.clone(), outside);
+            Controls::new(resolved, Arc::clone(&store), move |config| apply(config, &live))
+        };
+        let roster = Roster::new(&config.capture, captures.clone(), controls.clone())?;
         let api = Api::new(api::Parts {
-            controls: controls(resolved, &registry, &recorders),
+            controls,
             clock,
             tasks: tasks.clone(),
             registry: registry.clone(),
             push,
             recorders,
+            captures,
+            store,
             cleanup: cleanup.clone(),
             config: config.clone(),
         });
@@ -64,7 +91,13 @@ impl App {
         for Open { setting, address } in &open {
             info!(%address, "listening ({setting})");
         }
-        Ok(Self { tasks, registry, open })
+        roster.begin(&tasks).await;
+        Ok(Self { tasks, registry, roster, open })
+    }
+
+    /// Reads the streams file again: follows what is new in it, and no longer what is not.
+    pub async fn reload(&self) {
+        self.roster.reload().await;
     }
 
     /// The address of the port that setting chose.
@@ -96,13 +129,13 @@ async fn recover(recorders: Recorders) -> Result<()> {
     Ok(())
 }
 
-fn controls(resolved: Resolved, registry: &Registry, recorders: &Recorders) -> Controls {
-    let stored = resolved.config.data_dir.join(App::STORED_SETTINGS);
-    let (registry, recorders) = (registry.clone(), recorders.clone());
-    Controls::new(resolved, stored, move |config| {
-        registry.apply(stream_settings(config));
-        recorders.apply(record_settings(config));
-    })
+/// What a changed setting changes.
+fn apply(config: &Config, live: &(Registry, Recorders, Captures, egress::Client)) {
+    let (registry, recorders, captures, outside) = live;
+    registry.apply(stream_settings(config));
+    recorders.apply(record_settings(config));
+    captures.apply(capture::Settings::from(&config.capture));
+    outside.apply(egress_policy(config));
 }
 
 fn warn_if_open(config: &Config) {
@@ -128,6 +161,22 @@ fn stream_settings(config: &Config) -> streams::Settings {
     }
 }
 
+fn egress_policy(config: &Config) -> egress::Policy {
+    let allow = config.egress.allow.iter().map(|text| {
+        let Ok(allowed) = text.parse();
+        allowed
+    });
+    egress::Policy { allow_private: config.egress.allow_private, allow: allow.collect() }
+}
+
+fn store_settings(config: &Config) -> store::Settings {
+    store::Settings {
+        data_dir: config.data_dir.clone(),
+        redis_url: config.store.redis_url.clone(),
+        redis_password: config.store.redis_password.clone(),
+    }
+}
+
 fn push_limits(config: &Config) -> push::Limits {
     let max_side = u16::try_from(config.limits.max_side).unwrap_or(u16::MAX);
     push::Limits { max_bytes: config.server.max_frame_bytes, max_side }
@@ -139,4 +188,17 @@ fn cleanup_settings(config: &Config) -> cleanup::Settings {
 
 fn record_settings(config: &Config) -> record::Settings {
     record::Settings::from(&config.recording)
+}
+
+fn twitch_settings(config: &Config) -> Result<sources::twitch::Settings> {
+    let twitch = &config.capture.twitch;
+    let url = |key: &str, text: &str| {
+        url::Url::parse(text).map_err(|e| Error::invalid(key, "not an address").caused_by(e))
+    };
+    Ok(sources::twitch::Settings {
+        gql_url: url("capture.twitch.gql_url", &twitch.gql_url)?,
+        usher_url: url("capture.twitch.usher_url", &twitch.usher_url)?,
+        client_id: twitch.client_id.clone(),
+        token_hash: twitch.token_hash.clone(),
+    })
 }

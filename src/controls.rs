@@ -2,64 +2,95 @@
 //!
 //! Called by `api`; knows the parts that have live settings through the one closure `app` gives it.
 
-use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use serde_json::{Map, Value};
-use tracing::info;
+use tokio::sync::Mutex;
+use tracing::{info, warn};
 
 use crate::base::config::{self, Config, Resolved, SettingView};
 use crate::base::error::{Error, Result};
-use crate::base::fs;
+use crate::store::{Change, Collection, Store};
 
-pub struct Controls {
-    resolved: Mutex<Resolved>,
-    stored: PathBuf,
+/// Cheap to clone; clones are the same.
+#[derive(Clone)]
+pub struct Controls(Arc<Inner>);
+
+struct Inner {
+    resolved: ArcSwap<Resolved>,
+    store: Arc<dyn Store>,
     apply: Box<dyn Fn(&Config) + Send + Sync>,
+    /// Held by whoever changes something, from the check to the store.
+    changing: Mutex<()>,
 }
 
 impl Controls {
-    /// `stored`: the file that keeps changes over a restart.
-    pub fn new(resolved: Resolved, stored: PathBuf, apply: impl Fn(&Config) + Send + Sync + 'static) -> Self {
-        Self { resolved: Mutex::new(resolved), stored, apply: Box::new(apply) }
+    pub fn new(
+        resolved: Resolved,
+        store: Arc<dyn Store>,
+        apply: impl Fn(&Config) + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            resolved: ArcSwap::from_pointee(resolved),
+            store,
+            apply: Box::new(apply),
+            changing: Mutex::new(()),
+        }))
     }
 
     pub fn settings(&self) -> Vec<SettingView> {
-        self.resolved.lock().expect("applying does not panic").settings()
+        self.0.resolved.load().settings()
     }
 
-    /// All of `changes`, or none.
+    /// All of `changes`, or none; durable when it returns.
     ///
     /// # Errors
-    /// `Invalid` naming every value that is not allowed; `Internal` when they can't be stored.
-    pub fn change(&self, changes: &Map<String, Value>) -> Result<()> {
-        let mut resolved = self.resolved.lock().expect("applying does not panic");
-        let next = config::validate_change(&resolved, changes)
+    /// `Invalid` naming every value that is not allowed; `Unavailable` when the store is away.
+    pub async fn change(&self, changes: &Map<String, Value>) -> Result<()> {
+        let _changing = self.0.changing.lock().await;
+        let before = self.0.resolved.load_full();
+        let next = config::validate_change(&before, changes)
             .map_err(|fields| Error::invalid_fields("some settings can't be changed so", fields))?;
-        let json = serde_json::to_vec_pretty(&next.stored()).expect("JSON values are JSON");
-        if let Some(folder) = self.stored.parent() {
-            std::fs::create_dir_all(folder)
-                .map_err(|e| Error::internal("the settings can't be stored", e))?;
-        }
-        fs::replace(&self.stored, &json).map_err(|e| Error::internal("the settings can't be stored", e))?;
-        (self.apply)(&next.config);
+        self.0.store.write(difference(&before.stored(), &next.stored())).await?;
+        (self.0.apply)(&next.config);
         info!(keys = ?changes.keys().collect::<Vec<_>>(), "settings changed");
-        *resolved = next;
+        self.0.resolved.store(Arc::new(next));
+        Ok(())
+    }
+
+    /// Takes over what was stored before this start.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store is away.
+    pub async fn restore(&self) -> Result<()> {
+        let _changing = self.0.changing.lock().await;
+        let before = self.0.resolved.load_full();
+        let next = restored(&before, &*self.0.store).await?;
+        (self.0.apply)(&next.config);
+        for note in next.notes.iter().filter(|note| !before.notes.contains(note)) {
+            warn!("{note}");
+        }
+        self.0.resolved.store(Arc::new(next));
         Ok(())
     }
 }
 
-/// What [`Controls::change`] stored earlier; nothing if it never did.
-///
-/// # Errors
-/// When the file is there and can't be read as what we wrote.
-pub fn stored(path: &std::path::Path) -> Result<Map<String, Value>> {
-    let name = path.display();
-    match std::fs::read(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Map::new()),
-        Err(e) => Err(Error::internal(format!("{name} can't be read"), e)),
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| {
-            Error::internal(format!("{name} is not what PUT /api/config stored; mend or remove it"), e)
-        }),
-    }
+/// `resolved` with the changes that were stored.
+async fn restored(resolved: &Resolved, store: &dyn Store) -> Result<Resolved> {
+    let stored: Map<String, Value> = store.read(Collection::Settings).await?.into_iter().collect();
+    let restored = resolved.restored(&stored);
+    restored
+        .map_err(|mistakes| Error::invalid("settings", format!("what is stored does not fit: {mistakes}")))
+}
+
+/// What the store must do so that it has `after` in place of `before`.
+fn difference(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Change> {
+    let collection = Collection::Settings;
+    let put = after
+        .iter()
+        .filter(|(key, value)| before.get(*key) != Some(value))
+        .map(|(key, value)| Change::Put { collection, id: key.clone(), value: value.clone() });
+    let gone = before.keys().filter(|key| !after.contains_key(*key));
+    put.chain(gone.map(|key| Change::Delete { collection, id: key.clone() })).collect()
 }

@@ -17,6 +17,7 @@ pub mod cli;
 pub mod controls;
 pub mod egress;
 pub mod record;
+pub mod roster;
 pub mod sources;
 pub mod store;
 pub mod streams;

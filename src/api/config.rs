@@ -1,7 +1,5 @@
 //! Settings at run time: show them with their origin, change those that may change.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -12,7 +10,7 @@ use super::Api;
 use super::error::Problem;
 use super::extract::Body;
 use crate::base::config::SettingView;
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::controls::Controls;
 
 /// Every setting, in the order of `config.example.yaml`.
@@ -61,17 +59,14 @@ pub(super) async fn show(State(api): State<Api>) -> Json<Settings> {
     responses(
         (status = 200, body = Settings), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 403, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem),
-        (status = 422, body = Problem),
+        (status = 422, body = Problem), (status = 503, body = Problem),
     )
 )]
 pub(super) async fn change(
     State(api): State<Api>,
     Body(changes): Body<Map<String, Value>>,
 ) -> Result<Json<Settings>> {
-    let controls = Arc::clone(&api.controls);
-    tokio::task::spawn_blocking(move || controls.change(&changes))
-        .await
-        .map_err(|e| Error::internal("the settings can't be changed", e))??;
+    api.controls.change(&changes).await?;
     Ok(Json(shape(&api.controls)))
 }
 

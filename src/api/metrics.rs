@@ -2,6 +2,7 @@
 //! nothing and a stream that is gone leaves no series behind. Labels are bounded: stream, route, result.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use axum::http::StatusCode;
@@ -14,9 +15,12 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry as Metrics, Unit};
 
 use crate::base::clock::{Clock, Monotonic};
+use crate::base::histogram::Snapshot;
 use crate::base::tasks::Tasks;
+use crate::capture::Captures;
 use crate::record::{Encode, Recorders};
 use crate::sources::push::Push;
+use crate::store::{Health, Store};
 use crate::streams::Registry;
 
 /// The counters of the API and the way to all others.
@@ -43,6 +47,8 @@ struct Answer {
 pub(super) struct Sources {
     pub(super) registry: Registry,
     pub(super) recorders: Recorders,
+    pub(super) captures: Captures,
+    pub(super) store: Arc<dyn Store>,
     pub(super) push: Push,
     pub(super) tasks: Tasks,
     pub(super) clock: Clock,
@@ -171,10 +177,11 @@ impl Writer<'_, '_> {
 }
 
 impl Writer<'_, '_> {
-    fn histogram(&mut self, name: &str, help: &str, unit: Option<&Unit>, times: &Encode) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, unit, MetricType::Histogram)?;
-        let bounds = Encode::BOUNDS.into_iter().chain([f64::INFINITY]);
-        let buckets: Vec<(f64, u64)> = bounds.zip(times.buckets).collect();
+    /// Of durations.
+    fn histogram(&mut self, name: &str, help: &str, times: &Snapshot) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
+        let bounds = times.bounds.iter().copied().chain([f64::INFINITY]);
+        let buckets: Vec<(f64, u64)> = bounds.zip(times.buckets.iter().copied()).collect();
         let count = times.buckets.iter().sum();
         family.encode_histogram::<Label<'_>>(times.sum_seconds, count, &buckets, None)
     }
@@ -185,7 +192,9 @@ impl Collector for Sources {
         let mut to = Writer(&mut encoder);
         self.process(&mut to)?;
         self.streams(&mut to)?;
-        self.recordings(&mut to)
+        self.recordings(&mut to)?;
+        self.captures(&mut to)?;
+        self.store(&mut to)
     }
 }
 
@@ -275,9 +284,67 @@ impl Sources {
         to.counter("recording_frames_undecodable", "Of the lost: damaged", None, meters.undecodable)?;
         to.counter("recording_fallbacks", "Times an encoder could not keep up", None, meters.fallbacks)?;
         to.counter("recording_panics", "Panics while recording", None, meters.panics)?;
-        to.histogram("recording_frame", "Time to code one frame", Some(&Unit::Seconds), &meters.encode)?;
+        let times = Snapshot {
+            bounds: &Encode::BOUNDS,
+            buckets: meters.encode.buckets.to_vec(),
+            sum_seconds: meters.encode.sum_seconds,
+        };
+        to.histogram("recording_frame", "Time to code one frame", &times)?;
         let depths = meters.queues.iter().map(|(name, depth)| ([("stream", name.as_str())], *depth as f64));
         to.gauges("recording_queue", "Frames waiting to be recorded", None, depths)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus counts in floating point")]
+impl Sources {
+    fn captures(&self, to: &mut Writer<'_, '_>) -> fmt::Result {
+        let meters = self.captures.meters();
+        let totals = &meters.totals;
+        let results = totals.by_result.iter().map(|(result, count)| ([("result", *result)], *count));
+        to.counters("captures", "Captures by what came of them", None, results)?;
+        let states = meters.by_state.iter().map(|(state, count)| ([("state", *state)], *count as f64));
+        to.gauges("pull_streams", "Streams we fetch, by state", None, states)?;
+        to.histogram("capture_lateness", "From when a capture was due to when it began", &totals.lateness)?;
+        to.histogram("capture_fetch", "From a capture's beginning to its whole keyframe", &totals.fetch)?;
+        to.counter("capture_fetched", "Bytes of segments fetched", Some(&Unit::Bytes), totals.fetched_bytes)?;
+        to.counter(
+            "capture_keyframes",
+            "Bytes of the keyframes in them",
+            Some(&Unit::Bytes),
+            totals.keyframe_bytes,
+        )?;
+        to.counter("captures_skipped", "Captures left out because there was no time", None, meters.skipped)?;
+        to.gauge("captures_in_flight", "Captures under way", None, meters.in_flight as f64)?;
+        to.gauge("captures_waiting", "Captures that are due and wait", None, meters.waiting as f64)?;
+        let decoding = &meters.decoding;
+        to.histogram("decode", "Time to decode one picture, with its JPEG if one is made", &decoding.times)?;
+        to.gauge("decode_queue", "Pictures that wait to be decoded", None, decoding.queued as f64)?;
+        to.counter("decode_dropped", "Pictures there was no room to decode", None, decoding.dropped)?;
+        to.counter("decode_panics", "Panics while decoding", None, decoding.panics)?;
+        let (memory, disk) = (meters.memory_bytes as f64, meters.disk_bytes as f64);
+        to.gauge("memory_captures", "Memory held by captured pictures", Some(&Unit::Bytes), memory)?;
+        to.gauge("captures_disk", "Disk held by captured pictures", Some(&Unit::Bytes), disk)?;
+        to.counter("captures_written", "Captured pictures written to disk", None, meters.written)?;
+        to.counter(
+            "captures_not_written",
+            "Captured pictures the disk did not take",
+            None,
+            meters.not_written,
+        )?;
+        to.gauge(
+            "captures_disk_queue",
+            "Captured pictures that wait for the disk",
+            None,
+            meters.disk_queue as f64,
+        )
+    }
+
+    fn store(&self, to: &mut Writer<'_, '_>) -> fmt::Result {
+        let figures = self.store.figures();
+        let away = if self.store.health() == Health::Ok { 0.0 } else { 1.0 };
+        to.gauge("store_away", "Whether the store can't be reached", None, away)?;
+        to.counter("store_failures", "Calls of the store that failed", None, figures.failures)?;
+        to.histogram("store_write", "Time until a change is durable", &figures.write_latency)
     }
 }
 

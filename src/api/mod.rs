@@ -7,6 +7,8 @@ mod config;
 mod error;
 mod extract;
 mod fan;
+mod follow;
+mod frames;
 mod guard;
 mod listener;
 mod metrics;
@@ -31,10 +33,12 @@ use crate::base::clock::{Clock, Monotonic, Wall};
 use crate::base::config::Config;
 use crate::base::error::Result;
 use crate::base::tasks::Tasks;
+use crate::capture::Captures;
 use crate::cleanup::Cleanup;
 use crate::controls::Controls;
 use crate::record::Recorders;
 use crate::sources::push::Push;
+use crate::store::Store;
 use crate::streams::Registry;
 
 pub use router::document;
@@ -48,6 +52,8 @@ pub struct Parts {
     pub registry: Registry,
     pub push: Push,
     pub recorders: Recorders,
+    pub captures: Captures,
+    pub store: Arc<dyn Store>,
     pub cleanup: Cleanup,
 }
 
@@ -57,12 +63,14 @@ pub struct Api(Arc<Inner>);
 
 pub struct Inner {
     config: Config,
-    controls: Arc<Controls>,
+    controls: Controls,
     clock: Clock,
     tasks: Tasks,
     registry: Registry,
     push: Push,
     recorders: Recorders,
+    captures: Captures,
+    store: Arc<dyn Store>,
     cleanup: Cleanup,
     fans: fan::Fans,
     meters: Arc<metrics::Meters>,
@@ -88,11 +96,14 @@ pub struct Open {
 
 impl Api {
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, controls, clock, tasks, registry, push, recorders, cleanup } = parts;
+        let Parts { config, controls, clock, tasks, registry, push, recorders, captures, store, cleanup } =
+            parts;
         let (started, started_at) = (clock.now(), clock.wall());
         let meters = metrics::Meters::new(metrics::Sources {
             registry: registry.clone(),
             recorders: recorders.clone(),
+            captures: captures.clone(),
+            store: Arc::clone(&store),
             push: push.clone(),
             tasks: tasks.clone(),
             clock: clock.clone(),
@@ -100,7 +111,7 @@ impl Api {
         });
         let fans = fan::Fans::new(tasks.clone());
         let rate = rate::Rate::new(config.limits.requests_per_second_per_ip);
-        let (controls, meters) = (Arc::new(controls), Arc::new(meters));
+        let meters = Arc::new(meters);
         Self(Arc::new(Inner {
             config,
             controls,
@@ -109,6 +120,8 @@ impl Api {
             registry,
             push,
             recorders,
+            captures,
+            store,
             cleanup,
             fans,
             meters,

@@ -12,7 +12,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::Problem;
-use super::{Api, config, guard, page, publish, recordings, status, streams, view, ws};
+use super::{Api, config, follow, frames, guard, page, publish, recordings, status, streams, view, ws};
+
+/// Bytes of a JSON body: ten thousand streams with all their fields.
+const MOST_JSON: usize = 4 << 20;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -73,9 +76,13 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(publish::publish_ws))
         .routes(routes!(view::watch))
         .routes(routes!(view::snapshot))
-        .routes(routes!(streams::list))
+        .routes(routes!(streams::list, follow::follow))
+        .routes(routes!(follow::follow_many))
         .routes(routes!(streams::one, streams::delete))
         .routes(routes!(streams::stats))
+        .routes(routes!(follow::set_priority))
+        .routes(routes!(frames::frame))
+        .routes(routes!(follow::restart))
         .routes(routes!(streams::switch_recording))
         .routes(routes!(streams::cleanup))
         .routes(routes!(recordings::list))
@@ -98,7 +105,7 @@ pub(super) fn router(api: &Api, setting: &str) -> Router {
     };
     routes
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(1 << 20))
+        .layer(DefaultBodyLimit::max(MOST_JSON))
         .layer(from_fn_with_state(api.clone(), guard::guard))
         .with_state(api.clone())
 }

@@ -14,6 +14,8 @@ use super::Api;
 use super::error::Problem;
 use super::wire::rounded;
 use crate::base::error::{Error, Result};
+use crate::store::{self, Store};
+use crate::{capture, streams};
 
 /// `healthy` with all components `ok`; `degraded` when one works with loss; `stopping` while the program ends.
 #[derive(Debug, Serialize, ToSchema)]
@@ -48,6 +50,14 @@ impl Component {
     }
 }
 
+/// Why the store can't be used just now.
+fn away(store: &dyn Store) -> Option<String> {
+    match store.health() {
+        store::Health::Ok => None,
+        store::Health::Away { since, reason } => Some(format!("{} away since {since}: {reason}", store.kind())),
+    }
+}
+
 /// Health
 ///
 /// 200 while the program serves, 503 while it ends. Trouble that ends by itself (a full disk) is `degraded`, not a
@@ -60,7 +70,9 @@ pub(super) async fn health(State(api): State<Api>) -> Response {
     let stopping = api.tasks.stopping().is_cancelled();
     let panics = api.tasks.panics() + api.meters.panics.get();
     let components = BTreeMap::from([
+        ("capture", Component::of(api.captures.trouble())),
         ("recordings", Component::of(api.recorders.trouble())),
+        ("store", Component::of(away(&*api.store))),
         ("tasks", Component { status: "ok", detail: Some(format!("{panics} panics since the start")) }),
     ]);
     let degraded = components.values().any(|component| component.status != "ok");
@@ -108,7 +120,7 @@ pub(super) struct Totals {
     /// Seconds.
     uptime: f64,
     streams: usize,
-    /// Streams whose last frame is younger than five seconds.
+    /// Streams that are online: pushed to within five seconds, or captured last time.
     active: usize,
     /// Successful of all captures, 0 to 1; null before the first.
     success_rate: Option<f64>,
@@ -117,7 +129,11 @@ pub(super) struct Totals {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct StatusConfig {
+    /// Seconds.
+    capture_interval: f64,
+    /// Captures at the same time.
     max_concurrent: usize,
+    quality: String,
     total_streams: usize,
 }
 
@@ -126,26 +142,36 @@ pub(super) struct StatusConfig {
     get, path = "/api/status", tag = "operation",
     responses((status = 200, body = Status), (status = 401, body = Problem))
 )]
+#[expect(clippy::cast_precision_loss, reason = "a rate needs no more digits")]
 pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
-    let streams = api.registry.all();
-    let stats: Vec<_> = streams.iter().map(|stream| stream.stats()).collect();
+    let all_streams = api.registry.all();
+    let stats: Vec<_> = all_streams.iter().map(|stream| (stream.feed, stream.stats())).collect();
+    let pushed = stats
+        .iter()
+        .filter(|(feed, stats)| *feed == streams::Feed::Push && stats.state == streams::State::Online);
+    let (captures, settings) = (api.captures.meters(), api.captures.settings());
+    let pulled =
+        captures.by_state.iter().find(|(state, _)| *state == "online").map_or(0, |(_, count)| *count);
+    let capture::Totals { all, captured, failed, .. } = captures.totals;
     Json(Status {
         status: "running",
         version: env!("CARGO_PKG_VERSION"),
         stats: Totals {
-            total_captures: 0,
-            successful_captures: 0,
-            failed_captures: 0,
+            total_captures: all,
+            successful_captures: captured,
+            failed_captures: failed,
             matches_found: 0,
             start_time: api.started_at.to_string(),
             uptime: rounded(api.clock.now().since(api.started).as_secs_f64()),
             streams: stats.len(),
-            active: stats.iter().filter(|stats| stats.state == crate::streams::State::Online).count(),
-            success_rate: None,
-            viewers: stats.iter().map(|stats| stats.viewers).sum(),
+            active: pushed.count() + usize::try_from(pulled).unwrap_or(usize::MAX),
+            success_rate: (all > 0).then(|| rounded(captured as f64 / all as f64)),
+            viewers: stats.iter().map(|(_, stats)| stats.viewers).sum(),
         },
         config: StatusConfig {
-            max_concurrent: api.registry.settings().max_concurrent,
+            capture_interval: settings.interval.as_secs_f64(),
+            max_concurrent: settings.max_concurrent,
+            quality: settings.quality.to_string(),
             total_streams: stats.len(),
         },
     })

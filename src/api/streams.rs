@@ -10,14 +10,14 @@ use super::error::Problem;
 use super::extract::{Body, Name, Params};
 use super::view::{find, unknown};
 use super::wire::{Done, Recording, Stream, StreamList};
-use crate::base::error::Result;
+use crate::base::error::{Error, Kind, Result};
 use crate::streams;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListParams {
-    /// Only streams of this source: `push`.
+    /// Only streams of this source: `push` or `pull`.
     kind: Option<String>,
     /// Only streams in this state.
     state: Option<String>,
@@ -63,7 +63,10 @@ pub(super) async fn list(State(api): State<Api>, Params(params): Params<ListPara
     )
 )]
 pub(super) async fn one(State(api): State<Api>, Name(name): Name) -> Result<Json<Stream>> {
-    Ok(Json(Stream { frames: Some(Vec::new()), ..shape(&api, &*find(&api, &name)?) }))
+    let stream = shape(&api, &*find(&api, &name)?);
+    let files = api.captures.files(name.as_str());
+    let frames = files.iter().map(|file| format!("/api/frames/{name}/{file}")).collect();
+    Ok(Json(Stream { frames: Some(frames), ..stream }))
 }
 
 /// One stream's figures
@@ -82,17 +85,20 @@ pub(super) async fn stats(State(api): State<Api>, Name(name): Name) -> Result<Js
 /// Delete a stream
 ///
 /// Closes its viewers and its recording, and answers when the recording is whole. A push to the name starts a new
-/// stream.
+/// stream. A stream that we fetch is followed no longer, and its captured pictures are deleted.
 #[utoipa::path(
     delete, path = "/api/streams/{name}", operation_id = "delete_stream", tag = "streams",
     params(("name" = String, Path, description = "stream name")),
     responses(
         (status = 200, body = Done),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = 404, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem),
     )
 )]
 pub(super) async fn delete(State(api): State<Api>, Name(name): Name) -> Result<Json<Done>> {
+    if api.captures.remove(&name).await? {
+        return Ok(Json(Done::new(format!("Stream '{name}' deleted"))));
+    }
     let stream = api.registry.remove(name.as_str(), "deleted").ok_or_else(|| unknown(&name))?;
     api.recorders.finished(stream.name.as_str()).await;
     Ok(Json(Done::new(format!("Stream '{name}' deleted"))))
@@ -112,8 +118,8 @@ pub(super) struct RecordingSwitch {
     params(("name" = String, Path, description = "stream name")),
     responses(
         (status = 200, body = Recording), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 404, body = Problem), (status = 413, body = Problem),
-        (status = 415, body = Problem), (status = 422, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
     )
 )]
 pub(super) async fn switch_recording(
@@ -122,6 +128,9 @@ pub(super) async fn switch_recording(
     Body(switch): Body<RecordingSwitch>,
 ) -> Result<Json<Recording>> {
     let stream = find(&api, &name)?;
+    if stream.feed == streams::Feed::Pull {
+        return Err(Error::new(Kind::Conflict, "only streams that are pushed to us are recorded"));
+    }
     api.recorders.set_enabled(&stream, switch.enabled)?;
     if !switch.enabled {
         api.recorders.finished(name.as_str()).await;
@@ -155,6 +164,12 @@ pub(super) async fn cleanup(State(api): State<Api>) -> Result<Json<Cleaned>> {
     }))
 }
 
-fn shape(api: &Api, stream: &streams::Stream) -> Stream {
-    Stream::of(stream, api.recorders.status(stream.name.as_str()))
+/// A stream as clients see it.
+pub(super) fn shape(api: &Api, stream: &streams::Stream) -> Stream {
+    let name = stream.name.as_str();
+    let pushed = Stream::of(stream, api.recorders.status(name));
+    match api.captures.get(name) {
+        Some(view) => pushed.pulled(&view, api.clock.wall()),
+        None => pushed,
+    }
 }

@@ -15,12 +15,12 @@ use pixels::{I420, Matrix, Range};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::Api;
 use super::error::Problem;
 use super::extract::{Name, Params};
 use super::socket::Socket;
+use super::{Api, frames};
 use crate::base::error::{Error, Result};
-use crate::streams::{BOUNDARY, DELIMITER, Frame, Stream, StreamName, Viewer};
+use crate::streams::{BOUNDARY, DELIMITER, Feed, Frame, Stream, StreamName, Viewer};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -61,6 +61,9 @@ pub(super) async fn watch(
     }
     let stream = find(&api, &name)?;
     let viewer = stream.view(params.fps);
+    if stream.feed == Feed::Pull {
+        api.captures.watched(name.as_str());
+    }
     // A fan writes chunks, which HTTP/1.0 does not know, and every frame, which a cap does not want.
     let body = match socket.filter(|_| version == Version::HTTP_11 && params.fps.is_none()) {
         Some(Extension(socket)) => api.fans.answer(viewer, socket),
@@ -118,8 +121,12 @@ pub(super) async fn snapshot(
         return Err(Error::invalid("width", "a whole number from 16 to 8192"));
     }
     let stream = find(&api, &name)?;
-    let frame =
-        stream.latest().ok_or_else(|| Error::not_found(format!("stream '{name}' has no frame yet")))?;
+    if stream.feed == Feed::Pull {
+        let newest = api.captures.newest(name.as_str(), params.width).await?;
+        let (kept, jpeg) = newest.ok_or_else(|| nothing_yet(&name))?;
+        return Ok(frames::picture(&kept, jpeg, HeaderValue::from_static("no-store")));
+    }
+    let frame = stream.latest().ok_or_else(|| nothing_yet(&name))?;
     let (time, source_time) = (frame.media_time.to_string(), frame.source_time.map(|time| time.to_string()));
     let jpeg = match params.width {
         Some(width) if width != u32::from(frame.header.shown_size().0) => scaled(frame, width).await?,
@@ -156,6 +163,10 @@ async fn scaled(frame: Arc<Frame>, width: u32) -> Result<Bytes> {
 
 pub(super) fn find(api: &Api, name: &StreamName) -> Result<Arc<Stream>> {
     api.registry.get(name.as_str()).ok_or_else(|| unknown(name))
+}
+
+fn nothing_yet(name: &StreamName) -> Error {
+    Error::not_found(format!("stream '{name}' has no frame yet"))
 }
 
 pub(super) fn unknown(name: &StreamName) -> Error {

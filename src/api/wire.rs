@@ -3,6 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::base::clock::Wall;
+use crate::capture::View;
 use crate::record;
 use crate::streams;
 
@@ -11,7 +13,7 @@ use crate::streams;
 pub(super) struct Stream {
     pub(super) name: String,
     pub(super) source: Source,
-    /// `pending`, `online` or `idle` (no frame for five seconds).
+    /// `pending`, `online`, `idle` (nothing pushed for five seconds), `offline`, `ad` or `error`.
     pub(super) state: String,
     /// 1 to 10, lower is more important; pushed streams are all alike.
     pub(super) priority: u8,
@@ -31,16 +33,20 @@ pub(super) struct Stream {
     pub(super) buffer_size: usize,
     pub(super) has_current_frame: bool,
     /// As shown, after EXIF rotation.
-    pub(super) width: Option<u16>,
-    pub(super) height: Option<u16>,
-    /// Frames a second over the last five seconds.
+    pub(super) width: Option<u32>,
+    pub(super) height: Option<u32>,
+    /// Frames a second over the last five seconds; of a pull stream, pictures a second by its interval.
     pub(super) fps: f64,
+    /// When a picture was last asked for. RFC 3339 UTC, as all times.
     pub(super) last_capture: Option<String>,
     pub(super) next_capture: Option<String>,
     pub(super) captures: u64,
     pub(super) successful_captures: u64,
+    /// Captures left out because there was no time for them.
+    pub(super) skipped_captures: u64,
     pub(super) error_count: u64,
     pub(super) consecutive_errors: u64,
+    /// Why the last capture brought no picture; null when it did.
     pub(super) last_error: Option<String>,
     pub(super) matches: u64,
     pub(super) recording: Recording,
@@ -52,8 +58,18 @@ pub(super) struct Stream {
 /// What feeds a stream.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Source {
+    /// `push` or `pull`.
     #[schema(example = "push")]
     pub(super) kind: &'static str,
+    /// Where it is fetched, without credentials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) url: Option<String>,
+    /// Twitch channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) channel: Option<String>,
+    /// The best rendition that is taken, where it is not that of the settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) quality: Option<String>,
 }
 
 /// Whether and how a stream is being recorded.
@@ -98,10 +114,11 @@ impl Stream {
     pub(super) fn of(stream: &streams::Stream, recording: record::Status) -> Self {
         let stats = stream.stats();
         let last = stats.last.as_deref();
-        let (width, height) = last.map(|frame| frame.header.shown_size()).unzip();
+        let (width, height) =
+            last.map(|frame| frame.header.shown_size()).map(|(w, h)| (u32::from(w), u32::from(h))).unzip();
         Self {
             name: stream.name.to_string(),
-            source: Source { kind: "push" },
+            source: Source { kind: "push", url: None, channel: None, quality: None },
             state: state(stats.state).to_owned(),
             priority: 5,
             pack: None,
@@ -121,12 +138,48 @@ impl Stream {
             next_capture: None,
             captures: 0,
             successful_captures: 0,
+            skipped_captures: 0,
             error_count: 0,
             consecutive_errors: 0,
             last_error: None,
             matches: 0,
             recording: Recording::of(recording),
             frames: None,
+        }
+    }
+
+    /// The same as a stream that we fetch, `now`.
+    pub(super) fn pulled(self, view: &View, now: Wall) -> Self {
+        let View { definition, figures, next_in, skipped, newest, kept, inactive } = view;
+        let target = &definition.target;
+        let (width, height) = figures.size.unzip();
+        Self {
+            source: Source {
+                kind: "pull",
+                url: definition.login().is_none().then(|| target.to_string()),
+                channel: definition.login().map(str::to_owned),
+                quality: definition.quality.as_ref().map(ToString::to_string),
+            },
+            state: figures.state.as_str().to_owned(),
+            priority: definition.priority,
+            pack: definition.pack.clone(),
+            created_at: definition.created_at.to_string(),
+            last_frame_time: newest.as_ref().map(|kept| kept.media_time.to_string()),
+            inactive_seconds: rounded(inactive.as_secs_f64()),
+            total_frames: figures.successful,
+            buffer_size: *kept,
+            has_current_frame: newest.is_some(),
+            width,
+            height,
+            last_capture: figures.last_capture.map(|time| time.to_string()),
+            next_capture: next_in.map(|wait| Wall(now.0 + wait).to_string()),
+            captures: figures.captures,
+            successful_captures: figures.successful,
+            skipped_captures: *skipped,
+            error_count: figures.errors,
+            consecutive_errors: figures.consecutive_errors,
+            last_error: figures.last_error.clone(),
+            ..self
         }
     }
 }

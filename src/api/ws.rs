@@ -16,6 +16,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::Api;
 use super::error::Problem;
 use super::publish::oversize;
+use super::streams::shape;
 use super::wire::Stream;
 use crate::base::error::{Error, Kind, Result};
 use crate::streams::Change;
@@ -149,10 +150,7 @@ impl Client<'_> {
 
     /// Everything there is, so that the client needs nothing it may have missed.
     async fn hello(&mut self) -> Result<(), Gone> {
-        let shape = |stream: &std::sync::Arc<crate::streams::Stream>| {
-            Stream::of(stream, self.api.recorders.status(stream.name.as_str()))
-        };
-        let streams: Vec<Stream> = self.api.registry.all().iter().map(shape).collect();
+        let streams: Vec<Stream> = self.api.registry.all().iter().map(|s| shape(&self.api, s)).collect();
         self.send("hello", json!({ "version": env!("CARGO_PKG_VERSION"), "streams": streams })).await
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::asked_to_stop;
 use crate::app::App;
@@ -11,7 +12,6 @@ use crate::base::clock::Clock;
 use crate::base::config::{self, Inputs, Resolved};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::logging;
-use crate::controls;
 
 /// Start the server
 #[derive(Args, Debug)]
@@ -23,6 +23,18 @@ pub(super) struct Serve {
     /// Port of the API and the pages [default: 5000]
     #[arg(short, long)]
     port: Option<String>,
+    /// Seconds between two pictures of a stream we fetch [default: 3]
+    #[arg(short, long, value_name = "SECONDS")]
+    interval: Option<String>,
+    /// Pictures fetched at the same time, at most [default: 100]
+    #[arg(short, long, value_name = "NUM")]
+    max_concurrent: Option<String>,
+    /// Best rendition to fetch, such as 480p [default: 720p]
+    #[arg(short, long)]
+    quality: Option<String>,
+    /// File with a Twitch channel or an address a line, read again on SIGHUP
+    #[arg(short = 'f', long, value_name = "FILE")]
+    streams_file: Option<String>,
     /// Log more
     #[arg(short, long)]
     debug: bool,
@@ -42,9 +54,26 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self) -> Result<ExitCode> {
-        let resolved =
-            resolve(self.config, overrides(self.host, self.port, self.debug, self.data_dir, self.set)?)?;
+        let resolved = resolve(self.config.clone(), self.overrides()?)?;
         serve(resolved, |_| {}).await
+    }
+
+    /// The options under the names of their settings.
+    fn overrides(self) -> Result<Vec<(String, String)>> {
+        let named = [
+            ("server.host", self.host),
+            ("server.port", self.port),
+            ("capture.interval", self.interval),
+            ("capture.max_concurrent", self.max_concurrent),
+            ("capture.quality", self.quality),
+            ("capture.streams_file", self.streams_file),
+            ("server.debug", self.debug.then(|| "true".to_owned())),
+            ("data_dir", self.data_dir.map(|path| path.to_string_lossy().into_owned())),
+        ];
+        let mut overrides: Vec<_> =
+            named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+        overrides.extend(pairs(&self.set)?);
+        Ok(overrides)
     }
 }
 
@@ -54,28 +83,16 @@ pub(super) async fn serve(resolved: Resolved, started: impl FnOnce(&App)) -> Res
     media::init();
     let app = App::start(resolved, Clock::real()).await?;
     started(&app);
-    asked_to_stop().await?;
+    let mut again =
+        signal(SignalKind::hangup()).map_err(|e| Error::internal("can't listen for signals", e))?;
+    let mut stop = std::pin::pin!(asked_to_stop());
+    loop {
+        tokio::select! {
+            stopped = &mut stop => break stopped?,
+            _ = again.recv() => app.reload().await,
+        }
+    }
     Ok(if app.stop().await { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Command-line options under the names of their settings.
-fn overrides(
-    host: Option<String>,
-    port: Option<String>,
-    debug: bool,
-    data_dir: Option<PathBuf>,
-    set: Vec<String>,
-) -> Result<Vec<(String, String)>> {
-    let named = [
-        ("server.host", host),
-        ("server.port", port),
-        ("server.debug", debug.then(|| "true".to_owned())),
-        ("data_dir", data_dir.map(|path| path.to_string_lossy().into_owned())),
-    ];
-    let mut overrides: Vec<_> =
-        named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
-    overrides.extend(pairs(&set)?);
-    Ok(overrides)
 }
 
 /// `KEY=VALUE` each.
@@ -96,7 +113,5 @@ pub(super) fn pairs(set: &[String]) -> Result<Vec<(String, String)>> {
 pub(super) fn resolve(file: Option<PathBuf>, overrides: Vec<(String, String)>) -> Result<Resolved> {
     let wrong = |mistakes: config::Mistakes| Error::new(Kind::Invalid, mistakes.to_string());
     let inputs = Inputs::from_process(file, overrides).map_err(wrong)?;
-    let resolved = config::resolve(&inputs).map_err(wrong)?;
-    let stored = controls::stored(&resolved.config.data_dir.join(App::STORED_SETTINGS))?;
-    resolved.restored(&stored).map_err(wrong)
+    config::resolve(&inputs).map_err(wrong)
 }

@@ -19,7 +19,6 @@ use onair::app::App;
 use onair::base::clock::Clock;
 use onair::base::config::{self, Inputs, Resolved};
 use onair::base::error::Error;
-use onair::controls;
 use pixels::jpeg::{Decoder, Encoder};
 use pixels::{I420, Matrix, Range};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
@@ -173,9 +172,8 @@ fn resolve(folder: &Path, settings: &[(&str, &str)]) -> Resolved {
     });
     std::fs::write(&file, base.to_string()).unwrap();
     let overrides = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    let stored = controls::stored(&folder.join("data").join(App::STORED_SETTINGS)).unwrap();
     let inputs = Inputs { file: Some(file), env: BTreeMap::new(), overrides };
-    let resolved = config::resolve(&inputs).and_then(|resolved| resolved.restored(&stored));
+    let resolved = config::resolve(&inputs);
     resolved.unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
