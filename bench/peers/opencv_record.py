@@ -16,6 +16,7 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -38,6 +39,14 @@ def main() -> int:
     parser.add_argument(
         "--repeat", type=int, default=10, metavar="N", help="times the frames are recorded (%(default)s)"
     )
+    parser.add_argument(
+        "--live",
+        type=int,
+        default=0,
+        metavar="N",
+        help="record as many streams at once, a thread and a file each, frames at %d a second; 0: one after another as fast as "
+        "it goes (%%(default)s)" % FPS,
+    )
     parser.add_argument("--codec", default="mp4v", help="four characters (%(default)s)")
     options = parser.parse_args()
 
@@ -47,7 +56,10 @@ def main() -> int:
         print("no frames", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as folder:
-        result = record(frames, options.repeat, options.codec, Path(folder))
+        if options.live:
+            result = live(frames, options.repeat, options.codec, Path(folder), options.live)
+        else:
+            result = record(frames, options.repeat, options.codec, Path(folder))
         avc1 = record(frames[:WARM_UP], 1, "avc1", Path(folder))
     if result is None:
         print(f"codec {options.codec} is not available in this OpenCV", file=sys.stderr)
@@ -99,6 +111,41 @@ def record(frames: List[bytes], repeat: int, codec: str, folder: Path) -> Option
         "wall_ms_per_frame": round(wall * 1000 / count, 3),
         "codec": codec,
         "file_bytes_per_frame": round(written / count),
+    }
+
+
+def live(frames: List[bytes], repeat: int, codec: str, folder: Path, streams: int) -> Optional[Dict[str, Any]]:
+    """Times of `streams` recordings at once at the rate of their frames, as a server has them; None as `record`."""
+    if record(frames[:WARM_UP], 1, codec, folder) is None:
+        return None
+    count = repeat * len(frames)
+    paths = [folder / f"live{stream}.mp4" for stream in range(streams)]
+    began, cpu = time.monotonic(), time.process_time()
+
+    def run(stream: int) -> None:
+        height, width = decode(frames[0]).shape[:2]
+        writer = cv2.VideoWriter(str(paths[stream]), cv2.VideoWriter_fourcc(*codec), FPS, (width, height))
+        for number in range(count):
+            due = began + (number + stream / streams) / FPS
+            time.sleep(max(0.0, due - time.monotonic()))
+            writer.write(decode(frames[number % len(frames)]))
+        writer.release()
+
+    threads = [threading.Thread(target=run, args=(stream,)) for stream in range(streams)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    cpu = time.process_time() - cpu
+    for path in paths:
+        if count_frames(path) != count:
+            raise RuntimeError(f"{path.name}: not all {count} frames are in the file")
+    return {
+        "frames": streams * count,
+        "streams": streams,
+        "cpu_ms_per_frame": round(cpu * 1000 / (streams * count), 3),
+        "codec": codec,
+        "file_bytes_per_frame": round(sum(path.stat().st_size for path in paths) / (streams * count)),
     }
 
 
