@@ -80,6 +80,20 @@ impl IntoResponse for Error {
     }
 }
 
+/// The whole answer, HTTP/1.1, on a connection from which no request is read; `id` is what `guard` gives to those that are.
+pub(super) fn unasked(error: &Error, id: &str) -> Vec<u8> {
+    let problem = Problem::from(error);
+    let body = serde_json::to_string(&problem).expect("a problem has only strings and numbers");
+    let wait =
+        error.wait().map_or_else(String::new, |wait| format!("Retry-After: {}\r\n", wait.as_secs().max(1)));
+    let (status, title, length) = (problem.status, problem.title, body.len());
+    format!(
+        "HTTP/1.1 {status} {title}\r\nContent-Type: application/problem+json\r\nContent-Length: {length}\r\n\
+         {wait}X-Request-Id: {id}\r\nConnection: close\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
 fn status(kind: Kind) -> StatusCode {
     match kind {
         Kind::Malformed => StatusCode::BAD_REQUEST,

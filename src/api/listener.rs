@@ -12,14 +12,18 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tower::{Service, ServiceExt};
 use tracing::{debug, warn};
 
 use super::Api;
+use super::error::unasked;
+use super::guard;
 use super::socket::{self, Socket};
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Kind, Result};
 use crate::base::rate_log::RateLog;
 
 /// A request's head must be whole in this time.
@@ -28,6 +32,12 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 const STALLED: Duration = Duration::from_secs(60);
 /// Open answers get this long to end once the program stops.
 const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Refused connections that are told why at a time, over each listener; those beyond are closed without a word.
+const TOLD_AT_ONCE: usize = 32;
+/// How long one that is told may take to hear it and to close, and what is read of it meanwhile.
+const TOLD_TIME: Duration = Duration::from_secs(1);
+const TOLD_BYTES: u64 = 64 << 10;
 
 /// A bound port and what it serves.
 pub(super) struct Listener {
@@ -92,7 +102,7 @@ impl Drop for Connection {
 /// Serves until the program stops, then lets open answers end.
 pub(super) async fn serve(api: Api, listener: Listener, connections: Connections) {
     let stopping = api.tasks.stopping();
-    let too_many = RateLog::default();
+    let (too_many, told) = (RateLog::default(), Arc::new(Semaphore::new(TOLD_AT_ONCE)));
     let most = api.config.limits.connections_per_ip;
     let proxies = &api.config.server.trusted_proxies;
     loop {
@@ -115,6 +125,9 @@ pub(super) async fn serve(api: Api, listener: Listener, connections: Connections
             api.meters.refused_connections.inc();
             if let Some(more) = too_many.may_log(api.clock.now()) {
                 warn!(%ip, more, "too many connections from one address (limits.connections_per_ip)");
+            }
+            if let Ok(turn) = Arc::clone(&told).try_acquire_owned() {
+                api.tasks.spawn("refusal", refuse(stream, most, turn));
             }
             continue;
         };
@@ -147,6 +160,23 @@ pub(super) async fn serve(api: Api, listener: Listener, connections: Connections
             drop(connection);
         });
     }
+}
+
+/// Says why the connection is refused and closes it. What it asks is read within bounds and thrown away: closing
+/// with bytes unread would take the answer back.
+async fn refuse(mut stream: TcpStream, most: usize, _turn: OwnedSemaphorePermit) {
+    let detail = format!(
+        "{most} connections from one address are open, and no more are allowed (limits.connections_per_ip)"
+    );
+    let refusal = Error::new(Kind::RateLimited, detail).retry_after(Duration::from_secs(1));
+    let answer = unasked(&refusal, &guard::new_id());
+    let tell = async {
+        stream.write_all(&answer).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(TOLD_BYTES), &mut tokio::io::sink()).await
+    };
+    // It may have gone, or take its time: refused it is either way.
+    let _ = timeout(TOLD_TIME, tell).await;
 }
 
 fn prepare(stream: &TcpStream) -> std::io::Result<()> {

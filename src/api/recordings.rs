@@ -70,7 +70,10 @@ pub(super) struct ListParams {
 /// All recordings
 #[utoipa::path(
     get, path = "/api/recordings", operation_id = "list_recordings", tag = "recordings", params(ListParams),
-    responses((status = 200, body = RecordingList), (status = 401, body = Problem), (status = 422, body = Problem))
+    responses(
+        (status = 200, body = RecordingList), (status = 401, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem),
+    )
 )]
 pub(super) async fn list(
     State(api): State<Api>,

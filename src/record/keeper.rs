@@ -17,7 +17,7 @@ use super::retention::{self, FileInfo, Policy};
 use super::shelf;
 use super::status::Progress;
 use crate::base::clock::{Monotonic, Wall};
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 
 /// Which rules apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(super) fn retain(
     disk: &Disk,
     writing: &[Progress],
 ) -> Result<Report> {
-    let contents = shelf::look(root).map_err(|e| Error::internal("can't read the recordings folder", e))?;
+    let contents = shelf::look(root).map_err(shelf::unreadable)?;
     // Not knowing what is free must not look like "nothing is".
     let free = disk.free(root).unwrap_or(u64::MAX);
     let writing: HashSet<&FileName> = writing.iter().map(|progress| &progress.name).collect();

@@ -176,11 +176,10 @@ impl Recorders {
     /// All recordings, newest first. Blocking: reads the folder and every sidecar.
     ///
     /// # Errors
-    /// `Internal` when the folder can't be read.
+    /// `Unavailable` when the folder can't be read, with what to do about it.
     pub fn list(&self) -> Result<Listing> {
         let root = &self.settings().folder;
-        let entries = shelf::list(root, &self.0.writing())
-            .map_err(|e| Error::internal("the recordings folder can't be read", e))?;
+        let entries = shelf::list(root, &self.0.writing()).map_err(shelf::unreadable)?;
         let total_bytes = entries.iter().map(|entry| entry.size_bytes).sum();
         Ok(Listing { entries, total_bytes, free_bytes: self.0.disk.free(root).ok() })
     }
@@ -209,7 +208,7 @@ impl Recorders {
     /// Deletes what may no longer be kept, oldest first, never a file being written. Blocking.
     ///
     /// # Errors
-    /// `Internal` when the folder can't be read.
+    /// `Unavailable` when the folder can't be read.
     pub fn retain(&self, rules: Rules) -> Result<Report> {
         self.0.retain(rules)
     }

@@ -31,7 +31,7 @@ async fn the_stream_after_the_last_is_told_to_come_back() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_of_an_address_are_closed_and_others_are_not() {
+async fn connections_beyond_the_limit_of_an_address_are_told_so_and_closed_and_others_are_not() {
     let server = Server::start(&[("limits.connections_per_ip", "3")]).await;
     let ask = async |raw: &mut Raw| {
         raw.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
@@ -43,7 +43,13 @@ async fn connections_beyond_the_limit_of_an_address_are_closed_and_others_are_no
         ask(&mut raw).await;
         held.push(raw);
     }
-    Raw::connect(server.address()).await.closed().await;
+    let mut refused = Raw::connect(server.address()).await;
+    refused.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let told = refused.answer().await;
+    let detail = told.problem(429)["detail"].to_string();
+    assert!(detail.contains("3 connections from one address"), "{detail}");
+    assert_eq!(told.header("retry-after"), "1");
+    refused.closed().await;
     let other = client_from(IpAddr::from([127, 0, 0, 2]));
     let health = async || other.get(server.url("/health")).send().await.unwrap().status();
     assert_eq!(health().await, 200);

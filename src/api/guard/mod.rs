@@ -217,7 +217,12 @@ fn request_id(headers: &HeaderMap) -> String {
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     };
     let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(plain);
-    given.map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
+    given.map_or_else(new_id, str::to_owned)
+}
+
+/// An id for what has none.
+pub(super) fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
 }
 
 #[cfg(test)]

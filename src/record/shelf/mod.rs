@@ -127,6 +127,20 @@ pub(super) fn look(root: &Path) -> io::Result<Contents> {
     Ok(contents)
 }
 
+/// What a client is told when the folder is there and can't be read. Whoever runs the server can mend it while it runs.
+pub(in crate::record) fn unreadable(e: io::Error) -> Error {
+    let mend = match e.kind() {
+        io::ErrorKind::NotADirectory => {
+            "it is not a folder; move what is there away, or set recording.folder"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "the server's user may not read it; change its rights, or set recording.folder"
+        }
+        _ => "look at its disk and the server's log, or set recording.folder",
+    };
+    Error::new(Kind::Unavailable, format!("the recordings folder can't be read: {mend}")).caused_by(e)
+}
+
 fn look_into(folder: &Path, stream: &StreamName, contents: &mut Contents) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         // Removed since it was listed.

@@ -147,3 +147,15 @@ fn a_folder_that_vanishes_under_the_recorder_is_made_again() {
     disk.create(&root.join("cam_20260121_103000.mp4")).unwrap();
     assert!(!remove_if_empty(&root));
 }
+
+#[test]
+fn a_folder_that_is_a_plain_file_is_told_with_what_to_do() {
+    let folder = Folder::new();
+    folder.put("recordings", 3);
+    let error = list(&folder.root().join("recordings"), &[]).map_err(unreadable).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    assert!(
+        error.detail().contains("not a folder") && error.detail().contains("recording.folder"),
+        "{error}"
+    );
+}
