@@ -1,9 +1,9 @@
 //! One file's pictures: from the JPEG that came to what goes into the file.
 //!
-//! `h264` and `mp4v`: decoded upright, encoded in limited range. `mjpeg`: the JPEG untouched; which way up it is
-//! goes into the file's header. A picture of another size than the file's (sizes flap) is fitted into it; for `mjpeg` that
-//! one is encoded again, because few players can follow a size that changes within a track. So is one that EXIF says is
-//! mirrored, which a file's header can't say.
+//! `h264` and `mp4v`: decoded upright, encoded in limited range. `mjpeg`: the JPEG untouched; which way up it
+//! is goes into the file's header. A picture of another size than the file's (sizes flap) is fitted into it;
+//! for `mjpeg` that one is encoded again, because few players can follow a size that changes within a track.
+//! So is one that EXIF says is mirrored, which a file's header can't say.
 
 use bytes::Bytes;
 use media::encode::{self, Encoder, Packet, VideoCodec};
@@ -146,8 +146,9 @@ fn failed(e: impl std::fmt::Display) -> Trouble {
     Trouble::Encoder(e.to_string())
 }
 
-/// The quantiser of MPEG-4 part 2 for x264's constant rate factor. Its step is linear in it, x264's doubles every 6; 23 is given 3,
-/// which is at least as good as what OpenCV's `VideoWriter` makes (measured: `docs/benchmarks.md`). FFmpeg goes no lower than 2.
+/// The quantiser of MPEG-4 part 2 for x264's constant rate factor. Its step is linear in it, x264's doubles
+/// every 6; 23 is given 3, which is at least as good as what OpenCV's `VideoWriter` makes (measured:
+/// `docs/benchmarks.md`). FFmpeg goes no lower than 2.
 fn quantiser(crf: u8) -> u8 {
     let quantiser = 3.0 * ((f64::from(crf) - 23.0) / 6.0).exp2();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is between 2 and 31")]

@@ -1,7 +1,7 @@
 //! Decides when a recording goes on in a new file.
 //!
-//! Pure: owns when the file began and when the size last forced a new one. Called by `recorder` for every frame, before
-//! the frame is coded.
+//! Pure: owns when the file began and when the size last forced a new one. Called by `recorder` for every
+//! frame, before the frame is coded.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use jiff::tz::TimeZone;
 use super::sidecar::Why;
 use crate::base::clock::{MediaTime, Monotonic};
 
-/// What must be the same for all pictures of one file: pixels as coded, and which way up they are (EXIF 1–8; always 1
-/// where the picture is decoded and turned upright anyway).
+/// What must be the same for all pictures of one file: pixels as coded, and which way up they are (EXIF 1–8;
+/// always 1 where the picture is decoded and turned upright anyway).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) width: u32,
@@ -20,7 +20,8 @@ pub(super) struct Shape {
     pub(super) orientation: u8,
 }
 
-/// One recording's rules about new files. Lives as long as the recording; [`Cutter::began`] is told of every new file.
+/// One recording's rules about new files. Lives as long as the recording; [`Cutter::began`] is told of every
+/// new file.
 #[derive(Debug, Default)]
 pub(super) struct Cutter {
     file: Option<Began>,
@@ -36,7 +37,8 @@ struct Began {
 }
 
 impl Cutter {
-    /// A size that flaps makes at most one new file in this time; in between, pictures are fitted into the file's size.
+    /// A size that flaps makes at most one new file in this time; in between, pictures are fitted into the
+    /// file's size.
     pub(super) const SIZE_EVERY: Duration = Duration::from_secs(10);
 
     /// A file began with a frame of `shape` that arrived at `at`; it may last `longest`.
@@ -69,7 +71,8 @@ mod tests {
         Shape { width, height: 480, orientation: 1 }
     }
 
-    /// Each row: seconds since the start, width; the answer is the seconds at which a new file was made, and why.
+    /// Each row: seconds since the start, width; the answer is the seconds at which a new file was made, and
+    /// why.
     fn cuts(start: &str, rows: impl IntoIterator<Item = (f64, u32)>) -> Vec<(f64, Why)> {
         let start: jiff::Timestamp = start.parse().unwrap();
         let mut cutter = Cutter::default();

@@ -1,7 +1,8 @@
 //! The one seam between recordings and the disk: create, append, patch, cut back, how much is free.
 //!
-//! Nothing here is synced: what has been written survives the death of the process in the kernel's page cache, and a
-//! power cut loses the last seconds, which is what `recover` is for. Tests give the disk faults of their own choosing.
+//! Nothing here is synced: what has been written survives the death of the process in the kernel's page
+//! cache, and a power cut loses the last seconds, which is what `recover` is for. Tests give the disk faults
+//! of their own choosing.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -82,7 +83,8 @@ impl Output {
         &self.file
     }
 
-    /// Appends all of `bytes`, or leaves the file as long as it was: what could be written of them is cut off again.
+    /// Appends all of `bytes`, or leaves the file as long as it was: what could be written of them is cut off
+    /// again.
     pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self.write_at(bytes, self.len) {
             Ok(()) => {
@@ -131,7 +133,8 @@ pub(super) fn in_words(error: &io::Error) -> &'static str {
     }
 }
 
-/// That there is too little room, in words; `wanted` is `recording.min_free_gb`. GB are of 1024³ bytes, as in settings.
+/// That there is too little room, in words; `wanted` is `recording.min_free_gb`. GB are of 1024³ bytes, as in
+/// settings.
 pub(super) fn full_in_words(free: u64, wanted: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "shown with one digit, or three")]
     let gigabytes = |bytes: u64, parts: f64| (bytes as f64 / f64::from(1 << 30) * parts).round() / parts;

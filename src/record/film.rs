@@ -1,7 +1,8 @@
-//! One file being written: frames in, fragments on the disk, and at the end a complete file beside a complete sidecar.
+//! One file being written: frames in, fragments on the disk, and at the end a complete file beside a complete
+//! sidecar.
 //!
-//! Owned by a recorder. A fragment holds half a second by the clock of the frames; what waits when no frame comes is
-//! written by `flush_if_due`. A failed write leaves the file at its last whole fragment.
+//! Owned by a recorder. A fragment holds half a second by the clock of the frames; what waits when no frame
+//! comes is written by `flush_if_due`. A failed write leaves the file at its last whole fragment.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -231,7 +232,8 @@ impl Film {
         Finished { json, sidecar, lost, removed, trouble }
     }
 
-    /// Leaves the file as it is on the disk, after a panic: completes it by what is there. Frames that are not in it.
+    /// Leaves the file as it is on the disk, after a panic: completes it by what is there. Frames that are
+    /// not in it.
     pub(super) fn abandon(self) -> u64 {
         let taken = self.timeline.frames();
         let json = self.mp4.with_file_name(self.name.json());
@@ -260,7 +262,8 @@ fn complete(output: &mut Output, mut writer: Writer, coder: Coder, end: u64) -> 
     recover::complete(output, &writer.finish(end))
 }
 
-/// Creates the file under the first free name; says so before it exists, so that nothing takes it for an old one.
+/// Creates the file under the first free name; says so before it exists, so that nothing takes it for an old
+/// one.
 fn create(plan: &Plan<'_>, frame: &Frame) -> io::Result<(FileName, PathBuf, Output)> {
     let folder = shelf::folder_of(&plan.settings.folder, &plan.recording.name);
     let mut next = Some(FileName::new(&plan.recording.name, frame.media_time));

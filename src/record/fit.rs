@@ -1,4 +1,5 @@
-//! A picture fitted into the size of a file that was begun with another: scaled with its proportions kept, black around.
+//! A picture fitted into the size of a file that was begun with another: scaled with its proportions kept,
+//! black around.
 //!
 //! Called by `coder` for frames whose size flaps. Pure.
 

@@ -1,7 +1,8 @@
-//! What a recording's files are called: `<stream>_YYYYMMDD_HHMMSS[_n].mp4` and `.json`, UTC, in the folder `<stream>`.
+//! What a recording's files are called: `<stream>_YYYYMMDD_HHMMSS[_n].mp4` and `.json`, UTC, in the folder
+//! `<stream>`.
 //!
-//! Every path below the recordings folder is built from such a name and a checked stream name, and only files called so
-//! are ours: whatever else lies there is never listed, served or deleted.
+//! Every path below the recordings folder is built from such a name and a checked stream name, and only files
+//! called so are ours: whatever else lies there is never listed, served or deleted.
 
 use std::fmt;
 

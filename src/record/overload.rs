@@ -1,8 +1,9 @@
 //! Decides when encoding is more than the machine can do, and when to try again.
 //!
-//! Pure: told the time and how much waits. While overloaded a recording keeps the JPEGs as they came, which costs next
-//! to nothing; every [`Overload::RETRY`] the encoder is tried again. Recordings take turns, so that one falling back
-//! relieves the others before they fall back too, and not all come back in the same moment.
+//! Pure: told the time and how much waits. While overloaded a recording keeps the JPEGs as they came, which
+//! costs next to nothing; every [`Overload::RETRY`] the encoder is tried again. Recordings take turns, so
+//! that one falling back relieves the others before they fall back too, and not all come back in the same
+//! moment.
 
 use std::sync::Mutex;
 use std::time::Duration;

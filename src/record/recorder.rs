@@ -1,9 +1,10 @@
 //! One stream's recording: takes frames, decides which file they go into, keeps going whatever happens.
 //!
-//! [`run`] is the whole of a recording thread. [`Recorder`] itself never waits and starts nothing, so tests drive it frame
-//! by frame. What can go wrong ends the file, never the recording: the disk (tried again every few seconds), the encoder
-//! (the JPEGs are kept as they came for a minute), a picture that can't be decoded (left out and counted), a panic (a new
-//! file a few seconds later). Every frame that is in no file is counted.
+//! [`run`] is the whole of a recording thread. [`Recorder`] itself never waits and starts nothing, so tests
+//! drive it frame by frame. What can go wrong ends the file, never the recording: the disk (tried again every
+//! few seconds), the encoder (the JPEGs are kept as they came for a minute), a picture that can't be decoded
+//! (left out and counted), a panic (a new file a few seconds later). Every frame that is in no file is
+//! counted.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;

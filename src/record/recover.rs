@@ -1,8 +1,9 @@
-//! Finishes recordings that nobody finished: cuts a file back to its last whole fragment, makes it complete, completes its
-//! sidecar.
+//! Finishes recordings that nobody finished: cuts a file back to its last whole fragment, makes it complete,
+//! completes its sidecar.
 //!
-//! [`all`] runs at start, before anything is recorded, on every recording whose sidecar has no end or is missing. [`mend`]
-//! is also how a file ends that the disk refused to take more of. Blocking. Never touches a finished recording.
+//! [`all`] runs at start, before anything is recorded, on every recording whose sidecar has no end or is
+//! missing. [`mend`] is also how a file ends that the disk refused to take more of. Blocking. Never touches a
+//! finished recording.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};

@@ -1,8 +1,9 @@
 //! Decides which recordings are deleted. Pure: a list of files in, the doomed out.
 //!
-//! Called by `keeper`. Oldest first, never a file being written. Four rules, one after the other, each counting what
-//! the rules before it have freed: age, a stream's own limit, the limit of all, free space. When something else fills
-//! the disk the last rule may take every finished recording: free space has been promised to the rest of the machine.
+//! Called by `keeper`. Oldest first, never a file being written. Four rules, one after the other, each
+//! counting what the rules before it have freed: age, a stream's own limit, the limit of all, free space.
+//! When something else fills the disk the last rule may take every finished recording: free space has been
+//! promised to the rest of the machine.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The JSON beside each recording: seed fields first, then ours.
 //!
-//! Written when the file begins (`end_time` null) and again when it is finished; never in between, so a sidecar without
-//! an end means "being written", or after a crash "to be recovered".
+//! Written when the file begins (`end_time` null) and again when it is finished; never in between, so a
+//! sidecar without an end means "being written", or after a crash "to be recovered".
 
 use std::io;
 use std::path::Path;
@@ -61,7 +61,8 @@ pub(super) struct Sidecar {
     pub(super) height: u32,
     #[serde(default)]
     pub(super) recovered: bool,
-    /// Frames of the stream that are in no file: those lost since the file before this one, and during this one.
+    /// Frames of the stream that are in no file: those lost since the file before this one, and during this
+    /// one.
     #[serde(default)]
     pub(super) frames_not_recorded: u64,
     #[serde(default)]

@@ -1,4 +1,5 @@
-//! What recordings say about themselves: one [`Recording`] per thread, the totals of all, and snapshots of both.
+//! What recordings say about themselves: one [`Recording`] per thread, the totals of all, and snapshots of
+//! both.
 //!
 //! Written by the recording threads (a state twice a second, counters as they go), read by `api`.
 
@@ -48,7 +49,8 @@ pub struct Status {
     pub reason: Option<String>,
     /// Frames in the file being written.
     pub frames: u64,
-    /// Frames of this stream that are in no file: the disk was away, the queue was full, or they could not be decoded.
+    /// Frames of this stream that are in no file: the disk was away, the queue was full, or they could not be
+    /// decoded.
     pub frames_not_recorded: u64,
     /// Frames that wait to be recorded, and their bytes.
     pub queued_frames: usize,

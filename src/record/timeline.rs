@@ -1,8 +1,8 @@
 //! When each frame of one file is shown, and for how long. Pure.
 //!
-//! Ticks of 1/90000 s since the file's first frame, by the monotonic clock, each converted from the absolute distance so
-//! that nothing adds up; strictly increasing. Played time is wall time whatever the push rate: a frame is shown until the
-//! next one comes.
+//! Ticks of 1/90000 s since the file's first frame, by the monotonic clock, each converted from the absolute
+//! distance so that nothing adds up; strictly increasing. Played time is wall time whatever the push rate: a
+//! frame is shown until the next one comes.
 
 use media::time::{TIMESCALE, ticks};
 
@@ -43,8 +43,8 @@ impl Timeline {
         self.frames
     }
 
-    /// Where the last frame ends when nothing follows it: as long as frames were apart, by the mean or by the last two,
-    /// whichever is less, so that one long gap does not count.
+    /// Where the last frame ends when nothing follows it: as long as frames were apart, by the mean or by the
+    /// last two, whichever is less, so that one long gap does not count.
     pub(super) fn end(&self) -> u64 {
         let gap = match self.frames {
             0 | 1 => u64::from(TIMESCALE) / 30,

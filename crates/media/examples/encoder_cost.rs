@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p media --example encoder_cost -- <file of MJPEG frames> [h264|mpeg4] [preset] [encoders]`
 //!
-//! Prints JPEG decoding and encoding apart, in ms of this thread's processor time a frame, and the growth of the resident set
-//! for each open encoder after ten frames.
+//! Prints JPEG decoding and encoding apart, in ms of this thread's processor time a frame, and the growth of
+//! the resident set for each open encoder after ten frames.
 #![expect(clippy::print_stdout, reason = "the figures are this program's output")]
 
 use std::path::Path;

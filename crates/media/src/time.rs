@@ -1,12 +1,12 @@
 //! Media time in ticks of 1/90000 s, and its conversion to and from durations.
 //!
-//! Called wherever a time enters or leaves a file. Every conversion takes an **absolute** time and rounds to nearest: an error is
-//! at most half a tick and doesn't grow. Never add converted gaps to each other.
+//! Called wherever a time enters or leaves a file. Every conversion takes an **absolute** time and rounds to
+//! nearest: an error is at most half a tick and doesn't grow. Never add converted gaps to each other.
 
 use std::time::Duration;
 
-/// Ticks in a second: the clock of MPEG systems (ISO/IEC 13818-1, 2.4.2), exact for 24, 25, 30, 50 and 60 frames a second and
-/// for multiples of 1/90 ms.
+/// Ticks in a second: the clock of MPEG systems (ISO/IEC 13818-1, 2.4.2), exact for 24, 25, 30, 50 and 60
+/// frames a second and for multiples of 1/90 ms.
 pub const TIMESCALE: u32 = 90_000;
 
 const NANOS: u128 = 1_000_000_000;

@@ -1,6 +1,7 @@
 //! What the work of this crate costs on this machine: `cargo run --release -p pixels --example cost`.
 //!
-//! Prints the median of many rounds, one thread. The picture is a soft scene with grain, so that its JPEGs have the size of a camera's.
+//! Prints the median of many rounds, one thread. The picture is a soft scene with grain, so that its JPEGs
+//! have the size of a camera's.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for the terminal")]
 #![allow(clippy::disallowed_methods, reason = "measuring needs the real clock")]

@@ -1,7 +1,7 @@
 //! Planes of 8-bit samples and the planar 4:2:0 picture made of three of them.
 //!
-//! Owns the layout rules (stride, chroma size of odd pictures) that every other module and the `media` crate rely on.
-//! Never converts a sample: colour and range changes are in [`crate::convert`].
+//! Owns the layout rules (stride, chroma size of odd pictures) that every other module and the `media` crate
+//! rely on. Never converts a sample: colour and range changes are in [`crate::convert`].
 
 /// One plane of 8-bit samples, row after row, top row first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,8 +100,8 @@ pub enum Matrix {
 
 /// A planar 4:2:0 picture that knows its range and matrix.
 ///
-/// Each chroma plane is `ceil(width / 2)` × `ceil(height / 2)`, so odd luma sizes are allowed. Chroma samples lie in the
-/// middle of their 2×2 luma samples horizontally and vertically, as in JPEG.
+/// Each chroma plane is `ceil(width / 2)` × `ceil(height / 2)`, so odd luma sizes are allowed. Chroma samples
+/// lie in the middle of their 2×2 luma samples horizontally and vertically, as in JPEG.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct I420 {
     pub width: u32,
@@ -134,8 +134,8 @@ impl I420 {
 
     /// Gives the picture another size, keeping the allocations when they are large enough.
     ///
-    /// A plane whose size changes becomes black (neutral for chroma); one whose size stays keeps its samples, so a caller
-    /// that does not overwrite every sample wants [`I420::blacken`] too.
+    /// A plane whose size changes becomes black (neutral for chroma); one whose size stays keeps its samples,
+    /// so a caller that does not overwrite every sample wants [`I420::blacken`] too.
     pub fn reshape(&mut self, width: u32, height: u32) {
         let (across, down) = Self::chroma_size(width, height);
         (self.width, self.height) = (width, height);

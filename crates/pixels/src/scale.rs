@@ -1,7 +1,7 @@
 //! Pictures of another size, for snapshots and previews.
 //!
-//! Called by the snapshot route. Averages all samples that a target sample covers (a triangle filter as wide as the step), so that
-//! small text and thin lines fade instead of vanishing; never takes the nearest sample.
+//! Called by the snapshot route. Averages all samples that a target sample covers (a triangle filter as wide
+//! as the step), so that small text and thin lines fade instead of vanishing; never takes the nearest sample.
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -10,7 +10,8 @@ use crate::plane::{I420, Plane};
 
 /// `source` at `width` × `height` pixels (0 counts as 1), with the same range and matrix.
 ///
-/// The proportions are the caller's: both directions scale on their own. A `source` without pixels gives black.
+/// The proportions are the caller's: both directions scale on their own. A `source` without pixels gives
+/// black.
 #[must_use]
 pub fn scale(source: &I420, width: u32, height: u32) -> I420 {
     let mut out = I420::new(width.max(1), height.max(1), source.range, source.matrix);

@@ -33,7 +33,8 @@ pub struct Settings {
     pub height: u32,
     /// x264's preset; no meaning for MPEG-4.
     pub preset: &'static str,
-    /// H.264: constant rate factor (quantiser for `ultrafast`), 0 (best) to 51. MPEG-4: quantiser, 2 (best) to 31.
+    /// H.264: constant rate factor (quantiser for `ultrafast`), 0 (best) to 51. MPEG-4: quantiser, 2 (best)
+    /// to 31.
     pub quality: u8,
     /// A keyframe at least every so many ticks of 1/90 000 s: we decide by time, for frames come at any rate.
     pub keyframe_every: u64,
@@ -65,8 +66,9 @@ pub enum Error {
 
 /// An open encoder.
 ///
-/// Cost at 640×480, from `cargo run -p media --example encoder_cost`, relative to MPEG-4: ultrafast takes 0.9 times the time
-/// a frame (and 1.8 times what decoding its JPEG takes), superfast 2.1 times, veryfast 3.8 times. Memory: MPEG-4 3.3 MB, ultrafast
+/// Cost at 640×480, from `cargo run -p media --example encoder_cost`, relative to MPEG-4: ultrafast takes 0.9
+/// times the time a frame (and 1.8 times what decoding its JPEG takes), superfast 2.1 times, veryfast 3.8
+/// times. Memory: MPEG-4 3.3 MB, ultrafast
 /// 3.4 MB, the others 8 MB each, so 50 recordings stay under 200 MB with the first two.
 pub struct Encoder {
     encoder: encoder::Video,
@@ -75,7 +77,8 @@ pub struct Encoder {
     input: frame::Video,
     /// Takes turns with `input` where the encoder holds on to the last one: MPEG-4's does.
     spare: Option<frame::Video>,
-    /// What FFmpeg's fixed quantiser is asked for by, with each picture; what the encoder is opened with has no say.
+    /// What FFmpeg's fixed quantiser is asked for by, with each picture; what the encoder is opened with has
+    /// no say.
     lambda: i32,
     width: u32,
     height: u32,
@@ -132,17 +135,17 @@ impl Encoder {
             VideoCodec::H264 => {
                 options.set("preset", settings.preset);
                 options.set("tune", "zerolatency");
-                // ultrafast has no adaptive quantisation for a rate factor to steer. A fixed quantiser of the same number gave files
-                // 3 % smaller to 12 % larger (PSNR 0.1 dB lower where measured), a third less memory and about a tenth less time:
-                // x264 then keeps no half-size copies.
+                // ultrafast has no adaptive quantisation for a rate factor to steer. A fixed quantiser of the
+                // same number gave files 3 % smaller to 12 % larger (PSNR 0.1 dB lower where measured), a
+                // third less memory and about a tenth less time: x264 then keeps no half-size copies.
                 let quality = if settings.preset == "ultrafast" { "qp" } else { "crf" };
                 options.set(quality, &settings.quality.to_string());
                 options.set("forced-idr", "1");
                 options.set("x264-params", "threads=1:sliced-threads=0:scenecut=0");
             }
             VideoCodec::Mpeg4 => {
-                // Far motion costs more to look for than it saves: at 640×480 this took a tenth off the time a frame of film, and
-                // gave a file of the same size.
+                // Far motion costs more to look for than it saves: at 640×480 this took a tenth off the time
+                // a frame of film, and gave a file of the same size.
                 options.set("me_range", "16");
             }
         }
@@ -174,8 +177,9 @@ impl Encoder {
         self.config.clone()
     }
 
-    /// Encodes one picture shown at `pts` (ticks, rising from call to call). The first is a keyframe. What goes into the packet is
-    /// of limited range: a picture of full range is brought to it on its way into the encoder.
+    /// Encodes one picture shown at `pts` (ticks, rising from call to call). The first is a keyframe. What
+    /// goes into the packet is of limited range: a picture of full range is brought to it on its way into the
+    /// encoder.
     ///
     /// # Errors
     /// When the picture has another size than the encoder, or the encoder fails.
@@ -225,8 +229,9 @@ impl Encoder {
         self.packets()
     }
 
-    /// The picture's time on the encoder's own clock: one unit after the last picture or more, but no more than a minute, because
-    /// FFmpeg's MPEG-4 encoder refuses gaps of an hour. Only rate control sees it; packets carry our own times.
+    /// The picture's time on the encoder's own clock: one unit after the last picture or more, but no more
+    /// than a minute, because FFmpeg's MPEG-4 encoder refuses gaps of an hour. Only rate control sees it;
+    /// packets carry our own times.
     fn tell(&self, pts: u64) -> i64 {
         let clock = match self.codec {
             VideoCodec::H264 => u64::from(TIMESCALE),
@@ -281,7 +286,8 @@ fn config(codec: VideoCodec, extradata: &[u8]) -> Result<fmp4::Codec, Error> {
     }
 }
 
-/// Copies a plane into one that may be up to `most - 1` samples larger each way, repeating the last column and row.
+/// Copies a plane into one that may be up to `most - 1` samples larger each way, repeating the last column
+/// and row.
 fn copy_padded(plane: &Plane, to: &mut [u8], stride: usize, most: usize) {
     put_padded(plane, to, stride, most, |from, to| to.copy_from_slice(from));
 }

@@ -24,8 +24,8 @@ pub(super) fn make_writable(frame: &mut frame::Video) -> Result<(), Error> {
 
 /// The headers of an open encoder; empty if it has none.
 pub(super) fn extradata(encoder: &encoder::Video) -> &[u8] {
-    // SAFETY: the context is open and outlives the borrow; FFmpeg sets pointer and size together when opening and leaves
-    // them alone afterwards.
+    // SAFETY: the context is open and outlives the borrow; FFmpeg sets pointer and size together when opening
+    // and leaves them alone afterwards.
     unsafe {
         let context = encoder.as_ptr();
         let (data, size) = ((*context).extradata, (*context).extradata_size);

@@ -1,4 +1,5 @@
-//! Box writing: big-endian numbers, nesting, and the three boxes both ends share (`mfra` and the duration patches).
+//! Box writing: big-endian numbers, nesting, and the three boxes both ends share (`mfra` and the duration
+//! patches).
 //!
 //! Called by `init`, `writer` and `reader`. Pure.
 
@@ -77,7 +78,8 @@ fn write_mehd(out: &mut Vec<u8>, duration: u64) {
     full_box(out, b"mehd", 1, 0, |out| u64(out, duration));
 }
 
-/// The index of keyframes at the end of a finished file (ISO/IEC 14496-12, 8.8.9 to 8.8.11), 64-bit throughout.
+/// The index of keyframes at the end of a finished file (ISO/IEC 14496-12, 8.8.9 to 8.8.11), 64-bit
+/// throughout.
 fn write_mfra(out: &mut Vec<u8>, entries: &[Entry]) {
     let start = out.len();
     boxed(out, b"mfra", |out| {

@@ -12,8 +12,8 @@ const EPOCH: u64 = 2_082_844_800;
 const ONE: u32 = 0x1_0000;
 /// The code for BT.601 (525 lines) in primaries, transfer and matrix (ISO/IEC 23091-2, tables 2 to 4).
 ///
-/// The matrix is what JPEG means. JPEG says nothing of primaries; with 6 there, players take the same path as for any
-/// standard-definition video and none converts the gamut.
+/// The matrix is what JPEG means. JPEG says nothing of primaries; with 6 there, players take the same path as
+/// for any standard-definition video and none converts the gamut.
 const BT601: u16 = 6;
 
 /// `ftyp` and `moov` for `track`, and where its durations stand.
@@ -200,7 +200,8 @@ fn rotation(out: &mut Vec<u8>, track: &Track) {
     }
 }
 
-/// The 3×3 matrix of `mvhd` and `tkhd`: two rows that turn, then the shift, all 16.16 but the last column (2.30).
+/// The 3×3 matrix of `mvhd` and `tkhd`: two rows that turn, then the shift, all 16.16 but the last column
+/// (2.30).
 fn matrix(out: &mut Vec<u8>, [[a, b], [c, d]]: [[u32; 2]; 2], [x, y]: [u32; 2]) {
     for value in [a, b, 0, c, d, 0, x, y, 1 << 30] {
         u32(out, value);

@@ -1,16 +1,19 @@
-//! Fragmented MP4 (ISO/IEC 14496-12) with one video track: the writer recordings go through, and the reader that finds out how
-//! much of a file survived a crash.
+//! Fragmented MP4 (ISO/IEC 14496-12) with one video track: the writer recordings go through, and the reader
+//! that finds out how much of a file survived a crash.
 //!
-//! Owns the boxes. Called by the recorder and by recovery at start-up, which own the file: the writer gives bytes to append,
-//! the reader walks a `Read + Seek`. Never opens a file, never reads a clock, never looks inside a coded picture.
+//! Owns the boxes. Called by the recorder and by recovery at start-up, which own the file: the writer gives
+//! bytes to append, the reader walks a `Read + Seek`. Never opens a file, never reads a clock, never looks
+//! inside a coded picture.
 //!
-//! Ours and not a library's, because three things have to hold together: a fragment ends when a timer says so and is then on
-//! disk to its last byte, so that a kill costs half a second; every sample's duration is the true gap to the next, and what is
-//! only known at the end is patched in then; recovery must read the same boxes anyway.
+//! Ours and not a library's, because three things have to hold together: a fragment ends when a timer says so
+//! and is then on disk to its last byte, so that a kill costs half a second; every sample's duration is the
+//! true gap to the next, and what is only known at the end is patched in then; recovery must read the same
+//! boxes anyway.
 //!
-//! The shape: `ftyp moov (moof mdat)*`, and after a clean end `mfra`. Time is in [`crate::time`] ticks everywhere. Each fragment
-//! says its own absolute start (`tfdt`, 64 bits), so no error accumulates. Until the end the durations in `moov` are 0 and the
-//! place of `mehd` is held by a `free` box: a reader of a growing file is told nothing rather than something false.
+//! The shape: `ftyp moov (moof mdat)*`, and after a clean end `mfra`. Time is in [`crate::time`] ticks
+//! everywhere. Each fragment says its own absolute start (`tfdt`, 64 bits), so no error accumulates. Until
+//! the end the durations in `moov` are 0 and the place of `mehd` is held by a `free` box: a reader of a
+//! growing file is told nothing rather than something false.
 
 mod boxes;
 mod init;
@@ -27,8 +30,8 @@ pub use writer::Writer;
 /// What the samples are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Codec {
-    /// `avc1`. Samples are NAL units, each after its length in 4 bytes; `avcc` is the whole AVCDecoderConfigurationRecord
-    /// (ISO/IEC 14496-15, 5.3.3.1).
+    /// `avc1`. Samples are NAL units, each after its length in 4 bytes; `avcc` is the whole
+    /// AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1).
     H264 { avcc: Vec<u8> },
     /// `mp4v`, MPEG-4 part 2. `esds_config` holds the headers down to the VOL (ISO/IEC 14496-2).
     Mpeg4 { esds_config: Vec<u8> },
@@ -55,7 +58,8 @@ pub struct Track {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
     pub data: Bytes,
-    /// Ticks since the file's start, larger than the sample's before. No picture is reordered: this is the decoding time too.
+    /// Ticks since the file's start, larger than the sample's before. No picture is reordered: this is the
+    /// decoding time too.
     pub pts: u64,
     /// Whether decoding can start here.
     pub keyframe: bool,
@@ -63,7 +67,8 @@ pub struct Sample {
 
 /// What makes a file complete: append `tail` at the end, then write each patch over the bytes at its offset.
 ///
-/// Until all is written the file is as playable as before; a crash half-way leaves a file that [`scan`] calls unfinished.
+/// Until all is written the file is as playable as before; a crash half-way leaves a file that [`scan`] calls
+/// unfinished.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finish {
     pub tail: Vec<u8>,

@@ -1,8 +1,8 @@
 //! Finds out what of a recording is whole, and completes it.
 //!
-//! Called by recovery at start-up, on files of any content. Reads box headers, the `moov` and each `moof`, never the samples.
-//! Every size is checked against the file before it is used; no box is followed into its own kind; memory is one `moof` (at most
-//! [`MAX_HEADER_BOX`]) and the keyframe index.
+//! Called by recovery at start-up, on files of any content. Reads box headers, the `moov` and each `moof`,
+//! never the samples. Every size is checked against the file before it is used; no box is followed into its
+//! own kind; memory is one `moof` (at most [`MAX_HEADER_BOX`]) and the keyframe index.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -17,7 +17,8 @@ const MAX_HEADER_BOX: u64 = 4 << 20;
 /// What [`scan`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scan {
-    /// Bytes up to the end of the last whole fragment: what to truncate the file to before appending a new tail.
+    /// Bytes up to the end of the last whole fragment: what to truncate the file to before appending a new
+    /// tail.
     pub whole_len: u64,
     pub file_len: u64,
     /// In whole fragments.
@@ -34,7 +35,8 @@ pub struct Scan {
     pub height: u16,
     /// The file was ended properly: its durations are patched and its `mfra` is whole.
     pub finished: bool,
-    /// Start of the last sample: the next fragment starts later, though a guessed duration may reach past that.
+    /// Start of the last sample: the next fragment starts later, though a guessed duration may reach past
+    /// that.
     last_pts: u64,
     durations: Durations,
     entries: Vec<Entry>,
@@ -42,11 +44,12 @@ pub struct Scan {
 
 /// Walks a file of ours from its start. Leaves the read position anywhere.
 ///
-/// A fragment counts only when its `moof` is consistent and its `mdat` is there to the last byte; the first that isn't ends the
-/// walk. That the sample bytes themselves reached the disk is not checked.
+/// A fragment counts only when its `moof` is consistent and its `mdat` is there to the last byte; the first
+/// that isn't ends the walk. That the sample bytes themselves reached the disk is not checked.
 ///
 /// # Errors
-/// [`Error::NoMoov`] when the head is cut off, [`Error::Foreign`] when it isn't as [`super::Writer`] writes it, [`Error::Io`].
+/// [`Error::NoMoov`] when the head is cut off, [`Error::Foreign`] when it isn't as [`super::Writer`] writes
+/// it, [`Error::Io`].
 pub fn scan<R: Read + Seek>(reader: &mut R) -> Result<Scan, Error> {
     let file_len = reader.seek(SeekFrom::End(0))?;
     let mut walk = Walk { reader, file_len };
@@ -74,7 +77,8 @@ pub fn scan<R: Read + Seek>(reader: &mut R) -> Result<Scan, Error> {
     Ok(scan)
 }
 
-/// How to complete a file that [`scan`] calls unfinished: truncate it to `whole_len`, then do what the result says.
+/// How to complete a file that [`scan`] calls unfinished: truncate it to `whole_len`, then do what the result
+/// says.
 #[must_use]
 pub fn finish_recovered(scan: &Scan) -> Finish {
     scan.durations.finish(Vec::new(), &scan.entries, scan.end_pts)
@@ -193,10 +197,12 @@ fn be64(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_be_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?))
 }
 
-/// An empty scan from the content of `moov` that stands at `base` in the file. `finished` says whether `mehd` is there.
+/// An empty scan from the content of `moov` that stands at `base` in the file. `finished` says whether `mehd`
+/// is there.
 fn read_moov(moov: &[u8], base: u64) -> Result<Scan, Error> {
     let find = |path: &[&[u8; 4]]| descend(moov, path);
-    // Version 1 of each has its duration at the same place: after version, two 64-bit times, and 4 or 8 bytes more.
+    // Version 1 of each has its duration at the same place: after version, two 64-bit times, and 4 or 8 bytes
+    // more.
     let field = |path: &[&[u8; 4]], skip: usize| {
         let content = find(path)?;
         let at = content.start + 4 + 16 + skip;
@@ -249,7 +255,8 @@ struct Fragment {
     keyframe: Option<(u64, u32)>,
 }
 
-/// Reads a `moof` whose samples must start `offset` bytes after its own start and fill `payload` bytes exactly.
+/// Reads a `moof` whose samples must start `offset` bytes after its own start and fill `payload` bytes
+/// exactly.
 fn read_moof(moof: &[u8], offset: u64, payload: u64) -> Option<Fragment> {
     let tfdt = descend(moof, &[b"traf", b"tfdt"])?;
     let trun = descend(moof, &[b"traf", b"trun"])?;

@@ -1,4 +1,5 @@
-//! Files are read back by our own reader and by ffprobe. Coded pictures of real codecs are in `tests/recording.rs`.
+//! Files are read back by our own reader and by ffprobe. Coded pictures of real codecs are in
+//! `tests/recording.rs`.
 
 use std::io::Cursor;
 
@@ -157,7 +158,8 @@ fn files_over_four_gigabytes_keep_their_offsets() {
     writer.position = FAR;
     writer.push(Sample { data: Bytes::from_static(b"far"), pts: 1 << 40, keyframe: true });
     let fragment = writer.flush(Some((1 << 40) + 90)).unwrap();
-    // What a fragment of 5 GiB looks like: a 64-bit mdat between the head and the far fragment, as an unknown to be refused …
+    // What a fragment of 5 GiB looks like: a 64-bit mdat between the head and the far fragment, as an unknown
+    // to be refused …
     let length = FAR + fragment.len() as u64;
     let mut sparse = Sparse { pieces: vec![(0, head.clone()), (FAR, fragment.clone())], length, at: 0 };
     assert_eq!(scan(&mut sparse).unwrap().whole_len, head.len() as u64, "nothing whole follows the head");

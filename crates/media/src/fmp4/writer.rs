@@ -1,7 +1,7 @@
 //! Samples in, fragments out.
 //!
-//! Called by the recorder, one writer a file. Holds the pending samples and the keyframe index (24 bytes for each fragment with a
-//! keyframe: 170 KB an hour at two a second), nothing else.
+//! Called by the recorder, one writer a file. Holds the pending samples and the keyframe index (24 bytes for
+//! each fragment with a keyframe: 170 KB an hour at two a second), nothing else.
 
 use super::boxes::{Durations, boxed, full_box, u32, u64};
 use super::{Entry, Finish, Sample, Track, init};
@@ -9,7 +9,8 @@ use crate::time::TIMESCALE;
 
 /// Shown time of a sample nothing is known about: 1/30 s.
 const USUAL_GAP: u64 = (TIMESCALE / 30) as u64;
-/// Sample flags (ISO/IEC 14496-12, 8.8.3.1): depends on no other / depends on others and is no place to start.
+/// Sample flags (ISO/IEC 14496-12, 8.8.3.1): depends on no other / depends on others and is no place to
+/// start.
 pub(super) const KEYFRAME: u32 = 0x0200_0000;
 pub(super) const NOT_KEYFRAME: u32 = 0x0101_0000;
 
@@ -46,7 +47,8 @@ impl Writer {
         (writer, head)
     }
 
-    /// Takes the next sample. A `pts` not after the last one becomes one tick after it, since a player may drop a tie.
+    /// Takes the next sample. A `pts` not after the last one becomes one tick after it, since a player may
+    /// drop a tie.
     pub fn push(&mut self, mut sample: Sample) {
         if let Some(last) = self.last {
             sample.pts = sample.pts.max(last + 1);
@@ -76,8 +78,9 @@ impl Writer {
 
     /// One fragment of everything pending, or `None` when nothing is.
     ///
-    /// The last sample lasts until `next_pts`; when that isn't known, as long as the sample before it. A wrong guess does no
-    /// harm: the next fragment says when it starts, and at the end [`Writer::finish`] corrects the last one.
+    /// The last sample lasts until `next_pts`; when that isn't known, as long as the sample before it. A
+    /// wrong guess does no harm: the next fragment says when it starts, and at the end [`Writer::finish`]
+    /// corrects the last one.
     pub fn flush(&mut self, next_pts: Option<u64>) -> Option<Vec<u8>> {
         let last = self.pending.last()?.pts;
         let end = next_pts.filter(|&next| next > last);
@@ -109,7 +112,8 @@ impl Writer {
     }
 }
 
-/// `moof` and `mdat`, and the offset in them of the last sample's duration. `end` is when the last sample ends.
+/// `moof` and `mdat`, and the offset in them of the last sample's duration. `end` is when the last sample
+/// ends.
 fn fragment(sequence: u32, samples: &[Sample], end: u64) -> (Vec<u8>, usize) {
     let payload: usize = samples.iter().map(|sample| sample.data.len()).sum();
     let mut out = Vec::with_capacity(128 + 12 * samples.len() + payload);

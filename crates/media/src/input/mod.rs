@@ -1,7 +1,7 @@
 //! Frames of a video file or a camera, one after the other, as JPEG or 4:2:0 planes.
 //!
-//! Called by `onair publish`, on a thread of its own: every call blocks on the disk or the device. Opens nothing but the
-//! file or device it is given. FFmpeg's types stay in here.
+//! Called by `onair publish`, on a thread of its own: every call blocks on the disk or the device. Opens
+//! nothing but the file or device it is given. FFmpeg's types stay in here.
 
 pub(crate) mod planes;
 

@@ -16,7 +16,8 @@ pub(crate) struct Converter {
 struct Scaler(Option<scaling::Context>);
 
 #[expect(unsafe_code, reason = "the binding leaves Send to us")]
-// SAFETY: a scaler is a heap object without ties to a thread; `Converter` owns it alone and uses it through `&mut`.
+// SAFETY: a scaler is a heap object without ties to a thread; `Converter` owns it alone and uses it through
+// `&mut`.
 unsafe impl Send for Scaler {}
 
 impl Converter {
@@ -125,7 +126,8 @@ fn copy_plane(data: &[u8], stride: usize, plane: &mut Plane) {
     }
 }
 
-/// EXIF orientation of a display matrix (nine 16.16 numbers, host order); mirrored pictures are left as they are.
+/// EXIF orientation of a display matrix (nine 16.16 numbers, host order); mirrored pictures are left as they
+/// are.
 pub(super) fn orientation(matrix: &[u8]) -> u8 {
     let number = |i: usize| {
         let bytes = matrix.get(i * 4..i * 4 + 4)?;

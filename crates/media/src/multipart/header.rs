@@ -1,16 +1,19 @@
 //! The text of multipart: the boundary out of a Content-Type, and the head of a part.
 //!
-//! Called by the publish routes ([`boundary`]) and by `parser` ([`Head::parse`]). Pure functions of whole texts.
+//! Called by the publish routes ([`boundary`]) and by `parser` ([`Head::parse`]). Pure functions of whole
+//! texts.
 
 use super::{Error, MAX_HEADERS};
 
 /// Longest boundary of RFC 2046, section 5.1.1.
 const MAX_BOUNDARY: usize = 70;
 
-/// The boundary named by a `Content-Type` value, quotes removed, leading dashes kept (see [`super::Parser::new`]).
+/// The boundary named by a `Content-Type` value, quotes removed, leading dashes kept (see
+/// [`super::Parser::new`]).
 ///
 /// # Errors
-/// [`Error::NotMultipart`], [`Error::NoBoundary`], [`Error::BadBoundary`] (empty, over 70 characters, or not printable ASCII).
+/// [`Error::NotMultipart`], [`Error::NoBoundary`], [`Error::BadBoundary`] (empty, over 70 characters, or not
+/// printable ASCII).
 pub fn boundary(content_type: &str) -> Result<String, Error> {
     let (kind, params) = content_type.split_once(';').unwrap_or((content_type, ""));
     let kind = kind.trim();
@@ -113,7 +116,8 @@ fn length(value: &str) -> Result<usize, Error> {
     value.parse().map_err(|_| Error::BadContentLength)
 }
 
-/// The parameters of a header value, `; name=value; name="quoted \" value"`, forgiving: what can't be read is skipped.
+/// The parameters of a header value, `; name=value; name="quoted \" value"`, forgiving: what can't be read is
+/// skipped.
 struct Params<'a>(&'a str);
 
 impl<'a> Iterator for Params<'a> {
@@ -155,7 +159,8 @@ fn unquote(text: &str) -> (String, &str) {
     while let Some((at, char)) = chars.next() {
         match char {
             '"' => return (value, &text[at + 1..]),
-            // Browsers escape only the quote, and old ones send Windows paths: a backslash elsewhere is a backslash.
+            // Browsers escape only the quote, and old ones send Windows paths: a backslash elsewhere is a
+            // backslash.
             '\\' if text[at + 1..].starts_with(['"', '\\']) => {
                 if let Some((_, escaped)) = chars.next() {
                     value.push(escaped);

@@ -1,18 +1,19 @@
 //! Multipart bodies, as they come off the wire: `multipart/form-data` (one POST, a few fields) and
 //! `multipart/x-mixed-replace` (one POST or one camera connection that carries pictures for hours).
 //!
-//! Owns the delimiter search, the part heads and the limits on both. Called by the publish routes and the MJPEG pull source,
-//! which own the socket: bytes go in with [`Parser::push`], parts come out of [`Parser::next`]. Never does I/O, never looks at
-//! what a body means, and never holds more than one part, one head and one pushed chunk.
+//! Owns the delimiter search, the part heads and the limits on both. Called by the publish routes and the
+//! MJPEG pull source, which own the socket: bytes go in with [`Parser::push`], parts come out of
+//! [`Parser::next`]. Never does I/O, never looks at what a body means, and never holds more than one part,
+//! one head and one pushed chunk.
 //!
-//! What it accepts beyond RFC 2046, because devices of the field send it: a `boundary` parameter that already carries the two
-//! leading dashes, lines that end in LF alone, spaces after the delimiter, one blank line too many before it or none at all,
-//! text before the first delimiter and after the last.
+//! What it accepts beyond RFC 2046, because devices of the field send it: a `boundary` parameter that already
+//! carries the two leading dashes, lines that end in LF alone, spaces after the delimiter, one blank line too
+//! many before it or none at all, text before the first delimiter and after the last.
 //!
-//! Two kinds of body end. A part with `Content-Length` is delivered with its last byte, so a picture isn't held back until the
-//! next one; that a delimiter follows is checked afterwards. A part without it is known to be whole only when the **next**
-//! delimiter arrives: such a publisher is shown one picture late, and its last picture is lost if it hangs up without a
-//! closing delimiter.
+//! Two kinds of body end. A part with `Content-Length` is delivered with its last byte, so a picture isn't
+//! held back until the next one; that a delimiter follows is checked afterwards. A part without it is known
+//! to be whole only when the **next** delimiter arrives: such a publisher is shown one picture late, and its
+//! last picture is lost if it hangs up without a closing delimiter.
 
 mod header;
 mod parser;

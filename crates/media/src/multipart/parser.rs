@@ -1,6 +1,7 @@
 //! The state machine: where a part starts, where it ends, how much may be held.
 //!
-//! Called by whoever owns the connection. Never rescans bytes it has searched, so one-byte chunks cost the same as large ones.
+//! Called by whoever owns the connection. Never rescans bytes it has searched, so one-byte chunks cost the
+//! same as large ones.
 
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memmem::Finder;
@@ -12,13 +13,14 @@ use super::{Error, Limits, Part};
 const MAX_PADDING: usize = 128;
 /// Line ends tolerated between a body of known length and its delimiter.
 const MAX_LINE_ENDS: usize = 2;
-/// A body keeps its buffer's allocation when it fills at least this fraction of it; otherwise it is copied out.
+/// A body keeps its buffer's allocation when it fills at least this fraction of it; otherwise it is copied
+/// out.
 const MIN_FILL: usize = 4;
 
 /// Splits one multipart body into parts. See the module's documentation for what is tolerated.
 ///
-/// Use: for each chunk, [`push`](Self::push) it, then call [`next`](Self::next) until it gives `None`; at the end of input call
-/// [`finish`](Self::finish).
+/// Use: for each chunk, [`push`](Self::push) it, then call [`next`](Self::next) until it gives `None`; at the
+/// end of input call [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Parser {
     limits: Limits,
@@ -60,7 +62,8 @@ enum Found {
 struct Delimiter {
     /// `--boundary`, the delimiter of RFC 2046.
     strict: Vec<u8>,
-    /// The boundary as it is, when it starts with dashes of its own: what devices that put `--frame` in the header send.
+    /// The boundary as it is, when it starts with dashes of its own: what devices that put `--frame` in the
+    /// header send.
     loose: Option<Vec<u8>>,
     /// Line feed and whichever of the two came first in this body.
     finder: Finder<'static>,
@@ -94,7 +97,8 @@ impl Delimiter {
 }
 
 impl Parser {
-    /// A parser at the start of a body. `boundary` is what [`super::boundary`] gave, with or without leading dashes.
+    /// A parser at the start of a body. `boundary` is what [`super::boundary`] gave, with or without leading
+    /// dashes.
     #[must_use]
     pub fn new(boundary: &str, limits: Limits) -> Self {
         Self {
@@ -108,7 +112,8 @@ impl Parser {
         }
     }
 
-    /// Takes the next bytes of the body, of any number. Not copied when nothing is buffered and nobody else holds them.
+    /// Takes the next bytes of the body, of any number. Not copied when nothing is buffered and nobody else
+    /// holds them.
     pub fn push(&mut self, chunk: Bytes) {
         if self.closed() || self.failed.is_some() {
             return;
@@ -154,8 +159,9 @@ impl Parser {
     /// The input has ended: gives the parts not yet taken, one a call, then `None`.
     ///
     /// # Errors
-    /// [`Error::Truncated`] when the input ended inside a part, [`Error::NoDelimiter`] when it had bytes but no delimiter, and
-    /// what [`Parser::next`] gives. A missing closing delimiter alone is no error: cameras never send one.
+    /// [`Error::Truncated`] when the input ended inside a part, [`Error::NoDelimiter`] when it had bytes but
+    /// no delimiter, and what [`Parser::next`] gives. A missing closing delimiter alone is no error: cameras
+    /// never send one.
     pub fn finish(&mut self) -> Result<Option<Part>, Error> {
         if let Some(part) = self.next()? {
             return Ok(Some(part));
@@ -276,9 +282,11 @@ impl Parser {
         if self.searched > limit { Err(Error::HeadTooLarge { limit }) } else { Ok(false) }
     }
 
-    /// Makes room for a body of known length at once, unless it is nearly there: it is then neither moved nor over-allocated.
+    /// Makes room for a body of known length at once, unless it is nearly there: it is then neither moved nor
+    /// over-allocated.
     ///
-    /// A head alone must not make us allocate what it promises, so no more than 16 times what has come (at least 64 KiB).
+    /// A head alone must not make us allocate what it promises, so no more than 16 times what has come (at
+    /// least 64 KiB).
     fn allocate_for(&mut self, length: usize) {
         let wanted = length.min((16 * self.buffer.len()).max(64 * 1024));
         if wanted > self.buffer.len() {
@@ -370,7 +378,8 @@ impl Parser {
     }
 }
 
-/// Where the body at the start of `bytes` ends: its length, the bytes of line end to drop after it, and the delimiter there.
+/// Where the body at the start of `bytes` ends: its length, the bytes of line end to drop after it, and the
+/// delimiter there.
 fn find_end(
     delimiter: &Delimiter,
     bytes: &[u8],

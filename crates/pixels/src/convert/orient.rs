@@ -1,18 +1,21 @@
 //! The eight EXIF orientations (TIFF 6.0 tag 274, EXIF 2.3 section 4.6.4).
 //!
-//! Called by the JPEG decoder. Works plane by plane; in a picture of odd width or height that is mirrored, chroma therefore
-//! moves by half a luma sample against luma, which nobody sees.
+//! Called by the JPEG decoder. Works plane by plane; in a picture of odd width or height that is mirrored,
+//! chroma therefore moves by half a luma sample against luma, which nobody sees.
 
 use crate::plane::{I420, Plane};
 
-/// Side of the square blocks a plane is transposed by: one block's rows and columns fit the first-level cache.
+/// Side of the square blocks a plane is transposed by: one block's rows and columns fit the first-level
+/// cache.
 const BLOCK: u32 = 32;
 
-/// Makes `out` the upright picture of `source`, which a camera stored with this EXIF orientation (1–8; others count as 1).
+/// Makes `out` the upright picture of `source`, which a camera stored with this EXIF orientation (1–8; others
+/// count as 1).
 ///
-/// 1 as is · 2 mirrored left to right · 3 turned by 180° · 4 mirrored top to bottom · 5 mirrored along the main diagonal ·
-/// 6 to be turned 90° clockwise · 7 mirrored along the other diagonal · 8 to be turned 90° anticlockwise. From 5 on width and
-/// height change places. `out` takes over range and matrix; its memory is reused.
+/// 1 as is · 2 mirrored left to right · 3 turned by 180° · 4 mirrored top to bottom · 5 mirrored along the
+/// main diagonal · 6 to be turned 90° clockwise · 7 mirrored along the other diagonal · 8 to be turned 90°
+/// anticlockwise. From 5 on width and height change places. `out` takes over range and matrix; its memory is
+/// reused.
 pub fn upright(source: &I420, orientation: u8, out: &mut I420) {
     (out.range, out.matrix) = (source.range, source.matrix);
     if (5..=8).contains(&orientation) {

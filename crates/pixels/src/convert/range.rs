@@ -1,6 +1,7 @@
 //! Full and limited range, BT.601 and BT.709.
 //!
-//! Called by the recorder (`to_limited`) and the JPEG encoder (`to_full_bt601`). A picture already there is left alone.
+//! Called by the recorder (`to_limited`) and the JPEG encoder (`to_full_bt601`). A picture already there is
+//! left alone.
 
 use crate::plane::{I420, Matrix, Plane, Range};
 
@@ -24,8 +25,8 @@ pub fn to_limited(picture: &mut I420) {
 
 /// Full range to limited range, sample by sample.
 ///
-/// Luma becomes `16 + y·219/255`, chroma `128 + (c − 128)·224/255` (ITU-R BT.601-7 table 3 against JFIF 1.02), rounded to
-/// nearest.
+/// Luma becomes `16 + y·219/255`, chroma `128 + (c − 128)·224/255` (ITU-R BT.601-7 table 3 against JFIF
+/// 1.02), rounded to nearest.
 #[derive(Clone, Copy, Debug)]
 pub struct Squeeze {
     gain: u16,
@@ -62,8 +63,8 @@ pub(crate) fn div255(n: u16) -> u8 {
 
 /// A full-range BT.601 copy of a picture of any range and matrix: what JPEG means.
 ///
-/// Values outside the limited range are clipped. With BT.709 the luma of each pixel is corrected by the chroma sample
-/// it shares.
+/// Values outside the limited range are clipped. With BT.709 the luma of each pixel is corrected by the
+/// chroma sample it shares.
 #[must_use]
 pub fn to_full_bt601(picture: &I420) -> I420 {
     let mut out = I420::new(picture.width, picture.height, Range::Full, Matrix::Bt601);
@@ -131,9 +132,9 @@ fn clip(value: i32) -> u8 {
 
 /// The linear step from BT.709 to BT.601 YCbCr, in 65536ths.
 ///
-/// Derived from the definitions `Y = Kr·R + Kg·G + Kb·B`, `Cb = (B − Y) / (2 − 2·Kb)`, `Cr = (R − Y) / (2 − 2·Kr)` with the
-/// constants of each recommendation. White keeps its luma, so luma is only ever corrected by chroma, and chroma depends on chroma
-/// alone.
+/// Derived from the definitions `Y = Kr·R + Kg·G + Kb·B`, `Cb = (B − Y) / (2 − 2·Kb)`, `Cr = (R − Y) / (2 −
+/// 2·Kr)` with the constants of each recommendation. White keeps its luma, so luma is only ever corrected by
+/// chroma, and chroma depends on chroma alone.
 struct Change {
     luma: [i32; 2],
     cb: [i32; 2],

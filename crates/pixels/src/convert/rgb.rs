@@ -15,10 +15,11 @@ pub fn yuv_of_rgb(rgb: [u8; 3]) -> [u8; 3] {
     [luma(rgb), chroma(CB, rgb, 1), chroma(CR, rgb, 1)]
 }
 
-/// Fills `out` from interleaved pixels of `pixel` bytes each (3 or 4; R, G, B first), rows without padding, of `out`'s size.
+/// Fills `out` from interleaved pixels of `pixel` bytes each (3 or 4; R, G, B first), rows without padding,
+/// of `out`'s size.
 ///
-/// Each chroma sample is that of the mean of its pixels: four, or those that exist at an odd edge. `out` becomes full range,
-/// BT.601.
+/// Each chroma sample is that of the mean of its pixels: four, or those that exist at an odd edge. `out`
+/// becomes full range, BT.601.
 ///
 /// # Panics
 /// If `pixels` holds fewer than `out.width * out.height` pixels or `pixel` is less than 3.

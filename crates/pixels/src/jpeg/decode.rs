@@ -1,7 +1,8 @@
 //! Coded bytes to an upright I420 picture.
 //!
-//! Owns the libjpeg-turbo decompressor and its scratch memory; one per thread that decodes. It is given only what
-//! [`super::inspect()`] has passed, so no allocation here is larger than the `max_side` of that call allows.
+//! Owns the libjpeg-turbo decompressor and its scratch memory; one per thread that decodes. It is given only
+//! what [`super::inspect()`] has passed, so no allocation here is larger than the `max_side` of that call
+//! allows.
 
 use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, Subsamp, YuvImage};
 
@@ -11,13 +12,15 @@ use super::{Error, Header};
 use crate::convert;
 use crate::plane::{I420, Matrix, NEUTRAL, Plane, Range};
 
-/// Scratch memory above this is given back after the picture that needed it: one 1080p picture as RGB, rounded up.
+/// Scratch memory above this is given back after the picture that needed it: one 1080p picture as RGB,
+/// rounded up.
 const KEPT_SCRATCH: usize = 8 << 20;
 
 /// Decodes one JPEG after another, reusing its memory.
 ///
-/// The library's decompressor is made anew for each picture (less than a microsecond): it keeps Huffman tables, and after a broken header its half-read
-/// state, so that one stranger's picture could spoil the next one's.
+/// The library's decompressor is made anew for each picture (less than a microsecond): it keeps Huffman
+/// tables, and after a broken header its half-read state, so that one stranger's picture could spoil the next
+/// one's.
 #[derive(Debug)]
 pub struct Decoder {
     /// The stream without the segments that do not bear on its pixels.
@@ -40,15 +43,17 @@ impl Decoder {
         })
     }
 
-    /// Decodes `bytes` into `out`: upright, full range, BT.601, of the size [`Header::shown_size`] says, whatever `out` was
-    /// before; its memory is reused. `header` must be what [`super::inspect()`] made of the same bytes.
+    /// Decodes `bytes` into `out`: upright, full range, BT.601, of the size [`Header::shown_size`] says,
+    /// whatever `out` was before; its memory is reused. `header` must be what [`super::inspect()`] made of
+    /// the same bytes.
     ///
-    /// Damage inside the coded data that libjpeg can bridge leaves grey or smeared blocks and is not an error. Chroma that is not
-    /// 4:2:0 is averaged or repeated to 4:2:0; RGB, CMYK and the rarer samplings go by way of RGB.
+    /// Damage inside the coded data that libjpeg can bridge leaves grey or smeared blocks and is not an
+    /// error. Chroma that is not 4:2:0 is averaged or repeated to 4:2:0; RGB, CMYK and the rarer samplings go
+    /// by way of RGB.
     ///
     /// # Errors
-    /// [`Error::Undecodable`] when the library gave up, [`Error::OtherHeader`] when `header` is of other bytes. `out` may then
-    /// hold part of the picture.
+    /// [`Error::Undecodable`] when the library gave up, [`Error::OtherHeader`] when `header` is of other
+    /// bytes. `out` may then hold part of the picture.
     pub fn decode(&mut self, bytes: &[u8], header: &Header, out: &mut I420) -> Result<(), Error> {
         let whole = bytes.get(..header.len).ok_or(Error::OtherHeader)?;
         strip(whole, header, &mut self.bare)?;
@@ -201,8 +206,8 @@ impl Chroma<'_> {
 
 /// Turns CMYK into RGB in place; the fourth byte of each pixel is left over.
 ///
-/// Each colour is what neither its ink nor the black ink takes away. Adobe's programs store all four inverted, and mark such
-/// files with an APP14 segment (Adobe technical note 5116).
+/// Each colour is what neither its ink nor the black ink takes away. Adobe's programs store all four
+/// inverted, and mark such files with an APP14 segment (Adobe technical note 5116).
 fn multiply_black(pixels: &mut [u8], inverted: bool) {
     let flip = if inverted { 0 } else { 255 };
     for [c, m, y, k] in pixels.as_chunks_mut().0 {
@@ -214,8 +219,9 @@ fn multiply_black(pixels: &mut [u8], inverted: bool) {
 
 /// Copies what the decoder needs: tables, frame and scans, and the two segments that tell the colour model.
 ///
-/// Everything else before the first scan is left out, so that a wrong JFIF version, a broken colour profile or stray bytes between
-/// segments, none of which touch the pixels, cannot make the library refuse the header.
+/// Everything else before the first scan is left out, so that a wrong JFIF version, a broken colour profile
+/// or stray bytes between segments, none of which touch the pixels, cannot make the library refuse the
+/// header.
 fn strip(whole: &[u8], header: &Header, out: &mut Vec<u8>) -> Result<(), Error> {
     const JFIF: &[u8] = b"\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0";
     const ADOBE: &[u8] = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0";
@@ -249,8 +255,8 @@ fn strip(whole: &[u8], header: &Header, out: &mut Vec<u8>) -> Result<(), Error> 
 
 /// Takes a picture with damage that libjpeg bridged for a picture.
 ///
-/// The library reports both kinds of trouble alike; what tells them apart is the text, which is libjpeg's first warning unless
-/// something fatal followed (jerror.h, the messages named `JWRN_…`).
+/// The library reports both kinds of trouble alike; what tells them apart is the text, which is libjpeg's
+/// first warning unless something fatal followed (jerror.h, the messages named `JWRN_…`).
 fn tolerate(result: turbojpeg::Result<()>) -> Result<(), Error> {
     const WARNINGS: [&str; 6] = [
         "Corrupt JPEG data:",

@@ -1,7 +1,7 @@
 //! I420 pictures to baseline 4:2:0 JPEG.
 //!
-//! Owns the libjpeg-turbo compressor; one per thread that encodes. Hands the planes over as they lie, without a detour by
-//! RGB; only a picture that is not what JPEG means (full range, BT.601) is converted first.
+//! Owns the libjpeg-turbo compressor; one per thread that encodes. Hands the planes over as they lie, without
+//! a detour by RGB; only a picture that is not what JPEG means (full range, BT.601) is converted first.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
 //! The one thing we want from EXIF: which way up the picture is.
 //!
-//! Called by `inspect` with the payload of an APP1 segment. Offsets in it are a stranger's: every read is checked, and
-//! whatever is wrong means "upright".
+//! Called by `inspect` with the payload of an APP1 segment. Offsets in it are a stranger's: every read is
+//! checked, and whatever is wrong means "upright".
 
 /// Tag 274, Orientation (TIFF 6.0, page 36).
 const ORIENTATION: u16 = 0x0112;

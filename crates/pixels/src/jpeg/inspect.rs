@@ -1,20 +1,21 @@
 //! Decides, without decoding, whether bytes are one whole JPEG that we take.
 //!
-//! Called for every pushed frame, so it makes one pass with `memchr` and allocates nothing. It refuses by name what
-//! the decoder or a browser could not show, and what no honest encoder writes. It never looks into Huffman-coded data beyond
-//! finding its end.
+//! Called for every pushed frame, so it makes one pass with `memchr` and allocates nothing. It refuses by
+//! name what the decoder or a browser could not show, and what no honest encoder writes. It never looks into
+//! Huffman-coded data beyond finding its end.
 
 use super::markers::{Marker, Markers, Stop, code};
 use super::{Header, Refusal, Sampling, exif};
 
-/// More scans than this is an attack on the decoder's time, not a picture: the longest progressive scripts in use have
-/// fewer than 30.
+/// More scans than this is an attack on the decoder's time, not a picture: the longest progressive scripts in
+/// use have fewer than 30.
 pub(super) const MAX_SCANS: u32 = 100;
 
 /// Reads the header of `bytes` and makes sure that the whole picture is there.
 ///
-/// Whole means: start of image, a frame of a kind we decode, a scan for each component with at least as many bytes as
-/// its blocks need, and an end-of-image marker. `max_side` is the most pixels allowed in either direction.
+/// Whole means: start of image, a frame of a kind we decode, a scan for each component with at least as many
+/// bytes as its blocks need, and an end-of-image marker. `max_side` is the most pixels allowed in either
+/// direction.
 ///
 /// # Errors
 /// The first [`Refusal`] met.
@@ -276,9 +277,9 @@ impl Frame {
 
     /// Fewest bits any encoder could write for this frame.
     ///
-    /// A block's DC difference takes at least a one-bit code, and in sequential mode its end-of-block another; in
-    /// progressive mode the AC scans may cover any number of blocks with one code. Keeps a header of a few hundred bytes from
-    /// costing the decoder a picture of the largest size.
+    /// A block's DC difference takes at least a one-bit code, and in sequential mode its end-of-block
+    /// another; in progressive mode the AC scans may cover any number of blocks with one code. Keeps a header
+    /// of a few hundred bytes from costing the decoder a picture of the largest size.
     fn least_bits(&self) -> u64 {
         let (most_across, most_down) = self.largest();
         let side = |pixels: u16, factor: u8, most: u8| {

@@ -1,7 +1,7 @@
 //! Steps through a JPEG marker by marker, as libjpeg does, so that both see the same segments.
 //!
-//! Used by `inspect`, `tables` and `decode`. Never reads past the slice, never allocates; every step moves forward, so a
-//! walk costs one pass over the bytes.
+//! Used by `inspect`, `tables` and `decode`. Never reads past the slice, never allocates; every step moves
+//! forward, so a walk costs one pass over the bytes.
 
 use memchr::memchr;
 
@@ -73,7 +73,8 @@ impl<'a> Markers<'a> {
         self.at
     }
 
-    /// The next marker with its segment. Fill bytes, and bytes between segments, are passed over as libjpeg does.
+    /// The next marker with its segment. Fill bytes, and bytes between segments, are passed over as libjpeg
+    /// does.
     pub(super) fn next(&mut self) -> Result<Marker<'a>, Stop> {
         let code = self.seek(|code| code != 0).ok_or(Stop::End)?;
         let at = self.at - 2;
@@ -92,8 +93,8 @@ impl<'a> Markers<'a> {
         Ok(Marker { code, at, payload })
     }
 
-    /// Passes over entropy-coded data up to the marker that ends it; stuffed zeros and restart markers belong to it.
-    /// The bytes passed over, or `None` when the data never end.
+    /// Passes over entropy-coded data up to the marker that ends it; stuffed zeros and restart markers belong
+    /// to it. The bytes passed over, or `None` when the data never end.
     pub(super) fn skip_entropy(&mut self) -> Option<usize> {
         let start = self.at;
         self.seek(|code| code != 0 && !(code::RST0..=code::RST7).contains(&code))?;

@@ -1,8 +1,9 @@
 //! JPEG: is it whole and allowed, how big is it, its pixels, and pixels back into it.
 //!
-//! Called for every pushed frame ([`inspect`]), by whoever needs pixels of one ([`Decoder`]) and by the snapshot route
-//! and the stand-in world ([`Encoder`]). [`inspect`] is our own walk over the markers and never decodes; decoding and
-//! encoding are libjpeg-turbo's. Nothing here trusts a length, an offset or a size before it has been checked.
+//! Called for every pushed frame ([`inspect`]), by whoever needs pixels of one ([`Decoder`]) and by the
+//! snapshot route and the stand-in world ([`Encoder`]). [`inspect`] is our own walk over the markers and
+//! never decodes; decoding and encoding are libjpeg-turbo's. Nothing here trusts a length, an offset or a
+//! size before it has been checked.
 
 mod decode;
 mod encode;
@@ -31,7 +32,8 @@ pub struct Header {
     pub huffman_tables: bool,
     /// EXIF orientation 1–8 (TIFF 6.0 tag 274); 1, upright, when the file has none or an impossible one.
     pub orientation: u8,
-    /// Bytes up to and including the end-of-image marker. What follows (padding, a second picture) is to be cut off.
+    /// Bytes up to and including the end-of-image marker. What follows (padding, a second picture) is to be
+    /// cut off.
     pub len: usize,
     /// Bytes before the first start-of-scan marker.
     pub first_scan: usize,

@@ -1,13 +1,14 @@
 //! The Huffman tables that Motion JPEG leaves out.
 //!
-//! Called for viewers and recordings when [`Header::huffman_tables`] is false: AVI1 streams rely on the standard tables,
-//! which browsers do not assume. Never changes a stream that brought its own.
+//! Called for viewers and recordings when [`Header::huffman_tables`] is false: AVI1 streams rely on the
+//! standard tables, which browsers do not assume. Never changes a stream that brought its own.
 
 use super::Header;
 use super::markers::code;
 
-/// `bytes` up to the end of the image, with the standard tables (T.81 annex K.3) before the first scan when the stream brought
-/// none. `header` must be what [`super::inspect()`] made of the same bytes; other offsets are cut to the slice.
+/// `bytes` up to the end of the image, with the standard tables (T.81 annex K.3) before the first scan when
+/// the stream brought none. `header` must be what [`super::inspect()`] made of the same bytes; other offsets
+/// are cut to the slice.
 #[must_use]
 pub fn with_huffman_tables(bytes: &[u8], header: &Header) -> Vec<u8> {
     let whole = &bytes[..header.len.min(bytes.len())];

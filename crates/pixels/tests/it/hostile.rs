@@ -1,7 +1,8 @@
-//! Files that broke other decoders, and files of the conformance kinds: each is refused, or decoded, in bounded time and memory.
+//! Files that broke other decoders, and files of the conformance kinds: each is refused, or decoded, in
+//! bounded time and memory.
 //!
-//! The collected files are not ours to give away: they are looked for beside the workspace, and the tests of our own files stand for
-//! them where they are absent.
+//! The collected files are not ours to give away: they are looked for beside the workspace, and the tests of
+//! our own files stand for them where they are absent.
 
 use std::path::{Path, PathBuf};
 
@@ -74,7 +75,8 @@ fn collected_files_of_the_rarer_kinds_are_shown_right_or_refused_by_name() {
         if let (true, Some(reference)) = (name.starts_with("video-001."), &reference) {
             let (luma, worst) = (psnr(&picture.y, &reference.y), worst_psnr(&picture, reference));
             print!(", luma {luma:.1} dB, worst plane {worst:.1} dB of video-001.jpeg");
-            // Ink without its colour profile is darker than the picture it was made from; other decoders show it alike.
+            // Ink without its colour profile is darker than the picture it was made from; other decoders show
+            // it alike.
             let want = if name.contains("cmyk") { 15.0 } else { 25.0 };
             assert!(luma > want && worst > want, "{name}: luma {luma:.1} dB, worst plane {worst:.1} dB");
         }

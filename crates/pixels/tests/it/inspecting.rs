@@ -168,7 +168,8 @@ fn a_picture_without_one_of_its_colours_is_cut_short() {
     let whole = small(Coding { progressive: true, subsamp: Subsamp::None, ..USUAL });
     let first = inspect(&whole, MAX_SIDE).unwrap().first_scan;
     let mut bytes = whole;
-    // The first scan of a progressive picture carries the DC coefficients of all components: leave only the first.
+    // The first scan of a progressive picture carries the DC coefficients of all components: leave only the
+    // first.
     let header_len = usize::from(bytes[first + 3]);
     let scan = [&[0xff, 0xda, 0, 8, 1], &bytes[first + 5..first + 7], &[0, 0, bytes[first + 1 + header_len]]]
         .concat();

@@ -1,7 +1,7 @@
 //! Colour bars with a clock, a ball and a large time code.
 //!
-//! Drawn for [`super::Kind::Bars`]. Shows wrong colours (bars), wrong range (ramp), lost frames (sweeping hand, ball) and wrong time
-//! (time code) to the eye at a glance.
+//! Drawn for [`super::Kind::Bars`]. Shows wrong colours (bars), wrong range (ramp), lost frames (sweeping
+//! hand, ball) and wrong time (time code) to the eye at a glance.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
-//! Drawing straight into the planes of a full-range BT.601 picture: flat rectangles, soft-edged shapes, letters.
+//! Drawing straight into the planes of a full-range BT.601 picture: flat rectangles, soft-edged shapes,
+//! letters.
 //!
-//! Called by the scenes. Everything is clipped to the picture. Luma edges are anti-aliased by distance; chroma samples are taken at the
-//! middle of their four pixels.
+//! Called by the scenes. Everything is clipped to the picture. Luma edges are anti-aliased by distance;
+//! chroma samples are taken at the middle of their four pixels.
 
 use pixels::{I420, Plane, convert};
 

@@ -1,8 +1,9 @@
 //! A frame number that a machine can read back from the pixels.
 //!
-//! A row of black and white blocks along the bottom edge: two guard blocks, 32 bits of the number, 16 bits of check, two guard blocks.
-//! Written into every test picture; read by the tests that prove that no frame was lost, repeated or swapped on its way. Blocks are
-//! read by their middle against the guards, so JPEG, H.264 and a change of range do not matter; a change of width does not either.
+//! A row of black and white blocks along the bottom edge: two guard blocks, 32 bits of the number, 16 bits of
+//! check, two guard blocks. Written into every test picture; read by the tests that prove that no frame was
+//! lost, repeated or swapped on its way. Blocks are read by their middle against the guards, so JPEG, H.264
+//! and a change of range do not matter; a change of width does not either.
 
 use pixels::I420;
 
@@ -19,7 +20,8 @@ const LEAST_WIDTH: u32 = BLOCKS * 3;
 /// Least difference of luma between the white and black guards.
 const LEAST_CONTRAST: u32 = 60;
 
-/// Rows the counter takes up at the bottom of a picture of this height: a thirtieth, at least 8 (one block of JPEG), even.
+/// Rows the counter takes up at the bottom of a picture of this height: a thirtieth, at least 8 (one block of
+/// JPEG), even.
 pub(super) fn strip_height(height: u32) -> u32 {
     (height / 30).max(8).next_multiple_of(2).min(height)
 }
@@ -36,8 +38,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, number: u32) {
 
 /// The number drawn into `picture`, `None` when it carries none or it is damaged.
 ///
-/// A picture that never had one is taken for one with a chance of about one in 2^20 at worst (guards and check by accident). Needs
-/// 156 pixels of width.
+/// A picture that never had one is taken for one with a chance of about one in 2^20 at worst (guards and
+/// check by accident). Needs 156 pixels of width.
 #[must_use]
 pub fn read_counter(picture: &I420) -> Option<u32> {
     if picture.width < LEAST_WIDTH || picture.height < 8 {

@@ -1,7 +1,7 @@
 //! Two teams of robots after a ball, seen from above, under a score board.
 //!
-//! Drawn for [`super::Kind::Court`]. Everyone moves on smooth closed paths that depend on the label, so that two streams side by side
-//! never look the same; a goal falls now and then, and the board counts it.
+//! Drawn for [`super::Kind::Court`]. Everyone moves on smooth closed paths that depend on the label, so that
+//! two streams side by side never look the same; a goal falls now and then, and the board counts it.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Letters of five by seven dots, our own, for labels and clocks in test pictures.
 //!
-//! Called by the canvas only. Knows capitals, digits and the marks that names and times need; small letters are shown as capitals,
-//! anything else as an empty box.
+//! Called by the canvas only. Knows capitals, digits and the marks that names and times need; small letters
+//! are shown as capitals, anything else as an empty box.
 
 /// Dots across and down.
 pub(super) const WIDTH: u32 = 5;

@@ -1,7 +1,8 @@
-//! Moving test pictures: what a camera, a game or a broken cable would send, with a frame number that survives coding.
+//! Moving test pictures: what a camera, a game or a broken cable would send, with a frame number that
+//! survives coding.
 //!
-//! Called by the stand-in publishers and by tests. A picture is a pure function of its name, size, frame number and time: the same
-//! arguments give the same samples.
+//! Called by the stand-in publishers and by tests. A picture is a pure function of its name, size, frame
+//! number and time: the same arguments give the same samples.
 
 mod bars;
 mod canvas;
@@ -54,8 +55,8 @@ impl TestPicture {
 
     /// Draws frame number `frame`, taken at `time` since the stream's start, into `out`.
     ///
-    /// `out` gets the picture's size, full range and BT.601, whatever it was; its memory is reused. The counter carries the low 32
-    /// bits of `frame`.
+    /// `out` gets the picture's size, full range and BT.601, whatever it was; its memory is reused. The
+    /// counter carries the low 32 bits of `frame`.
     pub fn draw(&mut self, frame: u64, time: Duration, out: &mut I420) {
         (out.range, out.matrix) = (Range::Full, Matrix::Bt601);
         out.reshape(self.still.width, self.still.height);
