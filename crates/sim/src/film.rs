@@ -16,13 +16,13 @@ use crate::clip::{Clip, Pictures};
 use crate::ladder::{Rendition, Video};
 
 /// Length of a segment.
-pub const SEGMENT_SECONDS: u32 = 2;
+pub(crate) const SEGMENT_SECONDS: u32 = 2;
 
 /// Ticks of 1/90 000 s in a segment.
 pub(crate) const SEGMENT_TICKS: u64 = 90_000 * SEGMENT_SECONDS as u64;
 
 /// Loops are multiples of this: only after 8 s do frames of AAC (1024 samples at 48 kHz) end where a segment does.
-pub const LOOP_STEP: u32 = 8;
+pub(crate) const LOOP_STEP: u32 = 8;
 
 const SEGMENTS_OF_STEP: u32 = LOOP_STEP / SEGMENT_SECONDS;
 

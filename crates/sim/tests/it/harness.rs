@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -20,6 +20,14 @@ pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 /// 1 October 2026, 00:00 UTC.
 pub(crate) const START: u64 = 1_790_812_800_000;
+
+/// Films of this run, so that each is made once and not once a test.
+static FILMS: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("films");
+    // Those of the last run may have been made by other code.
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+});
 
 pub(crate) struct Served {
     pub(crate) world: World,
@@ -60,6 +68,7 @@ impl Served {
         let mut settings = Settings::new(clock, 2);
         settings.ladder = ladder::small();
         settings.clips = Clip::drawn(1);
+        settings.cache = Some(FILMS.clone());
         change(&mut settings);
         let world = World::new(settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -77,7 +86,13 @@ impl Served {
         self.ask("GET", path, &[], b"")
     }
 
-    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Outcome<Answer> {
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Outcome<Answer> {
         let mut stream = TcpStream::connect(self.address)?;
         self.ask_on(&mut stream, method, path, headers, body)
     }
@@ -92,7 +107,6 @@ impl Served {
         body: &[u8],
     ) -> Outcome<Answer> {
         let path = path.strip_prefix(&format!("http://{}", self.address)).unwrap_or(path);
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let length = body.len();
         let host = self.address;
@@ -101,6 +115,15 @@ impl Served {
         stream.write_all(head.as_bytes())?;
         stream.write_all(body)?;
         read(stream)
+    }
+
+    /// The answer's head alone.
+    pub(crate) fn headers_of(&self, path: &str) -> Outcome<Answer> {
+        let mut stream = TcpStream::connect(self.address)?;
+        let path = path.strip_prefix(&format!("http://{}", self.address)).unwrap_or(path);
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address).as_bytes())?;
+        let (status, headers) = head(&mut stream)?;
+        Ok(Answer { status, headers, body: Vec::new(), whole: false })
     }
 
     /// A token and the master playlist behind it.
@@ -147,7 +170,8 @@ pub(crate) fn addresses(playlist: &str) -> Vec<String> {
     playlist.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned).collect()
 }
 
-fn read(stream: &mut TcpStream) -> Outcome<Answer> {
+fn head(stream: &mut TcpStream) -> Outcome<(u16, BTreeMap<String, String>)> {
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -157,10 +181,12 @@ fn read(stream: &mut TcpStream) -> Outcome<Answer> {
     let head = String::from_utf8(head)?;
     let mut lines = head.lines();
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).ok_or("no status")?.parse()?;
-    let headers: BTreeMap<String, String> = lines
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
-        .collect();
+    let headers = lines.filter_map(|line| line.split_once(": "));
+    Ok((status, headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect()))
+}
+
+fn read(stream: &mut TcpStream) -> Outcome<Answer> {
+    let (status, headers) = head(stream)?;
     let mut body = Vec::new();
     let whole = match headers.get("content-length") {
         Some(length) => {
