@@ -164,7 +164,6 @@ pub(super) struct Followed {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Rejected {
     /// As it was sent.
-    #[schema(value_type = Object)]
     entry: Value,
     reason: String,
 }

@@ -8,14 +8,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use utoipa::OpenApi;
 use utoipa::openapi::{Content, OpenApi as OpenApiDocument, Ref, RefOr, ResponseBuilder};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::error::Problem;
 use super::{Api, config, follow, frames, guard, page, publish, recordings, status, streams, view, ws};
 
-/// Bytes of a JSON body: ten thousand streams with all their fields.
-const MOST_JSON: usize = 4 << 20;
+/// Bytes of a list of streams to follow: ten thousand of them with all their fields.
+const MOST_STREAMS: usize = 4 << 20;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -77,7 +77,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(view::watch))
         .routes(routes!(view::snapshot))
         .routes(routes!(streams::list, follow::follow))
-        .routes(routes!(follow::follow_many))
+        .routes(routes!(follow::follow_many).layer(DefaultBodyLimit::max(MOST_STREAMS)))
         .routes(routes!(streams::one, streams::delete))
         .routes(routes!(streams::stats))
         .routes(routes!(follow::set_priority))
@@ -105,7 +105,7 @@ pub(super) fn router(api: &Api, setting: &str) -> Router {
     };
     routes
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(MOST_JSON))
+        .layer(DefaultBodyLimit::max(1 << 20))
         .layer(from_fn_with_state(api.clone(), guard::guard))
         .with_state(api.clone())
 }

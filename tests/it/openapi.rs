@@ -230,6 +230,48 @@ fn samples() -> Vec<Calls> {
             ],
         ),
         operation(
+            post.clone(),
+            "/api/streams",
+            vec![
+                call("/api/streams", 201).with(JSON, r#"{"username":"gorgc","priority":3}"#),
+                call("/api/streams", 200).with(JSON, r#"{"username":"gorgc"}"#),
+                call("/api/streams", 422).with(JSON, r#"{"username":"a b"}"#),
+                call("/api/streams", 409).with(JSON, r#"{"username":"cam"}"#),
+                call("/api/streams", 400).with(JSON, "{"),
+                call("/api/streams", 415),
+                call("/api/streams", 403).with(FOREIGN, "{}"),
+            ],
+        ),
+        operation(
+            post.clone(),
+            "/api/streams/bulk",
+            vec![
+                call("/api/streams/bulk", 200).with(JSON, r#"{"streams":["gorgc","a b",{"username":"dendi"}]}"#),
+                call("/api/streams/bulk", 422).with(JSON, r#"{"streams":7}"#),
+                call("/api/streams/bulk", 400).with(JSON, "{"),
+            ],
+        ),
+        operation(
+            put.clone(),
+            "/api/streams/{name}/priority",
+            vec![
+                call("/api/streams/gorgc/priority", 200).with(JSON, r#"{"priority":1}"#),
+                call("/api/streams/gorgc/priority", 422).with(JSON, r#"{"priority":0}"#),
+                call("/api/streams/cam/priority", 409).with(JSON, r#"{"priority":1}"#),
+                call("/api/streams/nobody/priority", 404).with(JSON, r#"{"priority":1}"#),
+            ],
+        ),
+        operation(
+            get.clone(),
+            "/api/frames/{stream}/{file}",
+            vec![call("/api/frames/gorgc/20260101_000000_000.jpg", 404), call("/api/frames/a.b/x.jpg", 422)],
+        ),
+        operation(
+            post.clone(),
+            "/api/restart",
+            vec![call("/api/restart", 200), call("/api/restart", 403).with(FOREIGN, "")],
+        ),
+        operation(
             get.clone(),
             "/api/recordings",
             vec![
