@@ -25,7 +25,7 @@ use crate::base::error::{Error, Kind, Result};
 ///   curl -X PUT -d '{"fault":"slow","bytes_per_second":2000,"for_seconds":30}' localhost:4300/sim/channels/sim_0001/fault
 ///   curl -X DELETE localhost:4300/sim/channels/sim_0001/fault
 ///
-/// GET /sim/faults lists the faults with their usual numbers, GET /sim/channels and /sim/stats show what was asked. The same
+/// GET /sim/faults lists the faults with their usual numbers (docs/sim.md says what each does), GET /sim/channels and /sim/stats show what was asked. The same
 /// channels are plain HLS at /hls/NAME/master.m3u8 (transport stream) and /hls/NAME/cmaf.m3u8 (fragmented MP4).
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]

@@ -123,7 +123,7 @@ impl World {
         }
         let sound = |rendition: &Rendition| {
             rendition.video.is_none_or(|video| {
-                let size = |pixels: u32| (16..=4096).contains(&pixels) && pixels % 2 == 0;
+                let size = |pixels: u32| (16..=4096).contains(&pixels) && pixels.is_multiple_of(2);
                 size(video.width)
                     && size(video.height)
                     && video.fps > 0

@@ -303,3 +303,16 @@ fn the_same_seed_gives_the_same_faults_at_the_same_times() -> Outcome {
     assert!((600..3600).contains(&faulty), "{faulty} of 6000 looks");
     Ok(())
 }
+
+#[test]
+fn every_fault_is_in_the_documentation() -> Outcome {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/sim.md"))?;
+    for fault in Fault::all() {
+        let name = serde_json::to_value(&fault)?["fault"].as_str().unwrap_or_default().to_owned();
+        assert!(
+            page.lines().any(|line| line.starts_with('|') && line.contains(&format!("`{name}`"))),
+            "{name}"
+        );
+    }
+    Ok(())
+}
