@@ -177,14 +177,7 @@ impl Follower {
                 wall.0.as_microsecond().saturating_sub(micros(all))
             }
         };
-        for missing in known.map_or(first, |known| known + 1)..first {
-            // Of a long absence only the end can matter.
-            if first - missing <= 200 {
-                next = self.push_gap(missing, media.target_duration, next);
-            } else {
-                next = next.saturating_add(micros(media.target_duration));
-            }
-        }
+        next = self.bridge(known.map_or(first, |known| known.saturating_add(1)), first, media, next);
         let mut resolver = Resolver { base, map: None };
         for segment in &new {
             if segment.discontinuity && segment.time.is_none() && known.is_some() {
@@ -203,6 +196,17 @@ impl Follower {
         }
         self.dated = !undated;
         Ok(())
+    }
+
+    /// Notes the segments from `missing` up to `first`, which were never listed, as gaps; of a long absence only the end.
+    fn bridge(&mut self, missing: u64, first: u64, media: &m3u8::Media, mut next: i64) -> i64 {
+        let noted = missing.max(first.saturating_sub(Ring::MOST as u64));
+        let before = i64::try_from(noted - missing.min(noted)).unwrap_or(i64::MAX);
+        next = next.saturating_add(micros(media.target_duration).saturating_mul(before));
+        for sequence in noted..first {
+            next = self.push_gap(sequence, media.target_duration, next);
+        }
+        next
     }
 
     fn push_gap(&mut self, sequence: u64, duration: Duration, start: i64) -> i64 {
@@ -277,7 +281,7 @@ impl Follower {
         // What it may not name is no error here: it is only a hint.
         let Ok(url) = (Resolver { base, map: None }).url(uri) else { return };
         let info = SegmentInfo {
-            sequence: last.sequence + 1,
+            sequence: last.sequence.saturating_add(1),
             url,
             byte_range,
             map: last.map.clone(),
