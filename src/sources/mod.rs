@@ -4,6 +4,7 @@
 //! status codes or schedules.
 
 pub mod push;
+pub mod rtmp;
 
 mod failure;
 mod hls;

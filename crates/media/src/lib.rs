@@ -13,6 +13,7 @@ pub mod live;
 pub mod m3u8;
 pub mod multipart;
 pub mod mux;
+pub mod rtmp;
 pub mod segment;
 pub mod sound;
 pub mod time;

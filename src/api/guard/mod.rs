@@ -153,23 +153,10 @@ fn authorise(auth: &Auth, request: &Request<Body>) -> Result<()> {
     }
     let offered = credentials(request);
     let offered = offered.as_deref();
-    let is_token = || auth.token.as_ref().is_some_and(|token| offered.is_some_and(|o| token.is(o)));
     if let Some(rest) = path.strip_prefix("/publish/").filter(|_| !auth.publish_keys.is_empty()) {
-        let name = rest.split('/').next().unwrap_or_default();
-        // No name needs percent-encoding; encoded, one that has its own key would pass for one that has none.
-        let others = auth.publish_keys.get("*").filter(|_| !name.contains('%'));
-        let key = auth.publish_keys.get(name).or(others);
-        if is_token() || key.is_some_and(|key| offered.is_some_and(|o| key.is(o))) {
-            return Ok(());
-        }
-        if auth.publish_keys.values().any(|key| offered.is_some_and(|o| key.is(o))) {
-            return Err(Error::new(Kind::Forbidden, "this key is for another stream (auth.publish_keys)"));
-        }
-        return Err(Error::new(
-            Kind::Unauthorized,
-            "publishing needs a key: send Authorization: Bearer <key>",
-        ));
+        return auth.may_publish(rest.split('/').next().unwrap_or_default(), offered);
     }
+    let is_token = || auth.token.as_ref().is_some_and(|token| offered.is_some_and(|o| token.is(o)));
     if auth.token.is_none() || is_token() {
         return Ok(());
     }

@@ -11,6 +11,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::net::{Cidr, Port};
 use super::values::Values;
+use crate::base::error::{Error, Kind, Result};
 use crate::base::secret::Secret;
 
 /// Declares an enum whose variants are the words of the configuration.
@@ -195,6 +196,27 @@ pub struct Auth {
     pub token: Option<Secret>,
     /// By stream name; `*` stands for every stream that isn't named.
     pub publish_keys: BTreeMap<String, Secret>,
+}
+
+impl Auth {
+    /// Whether `offered` opens the stream `name` to a publisher.
+    ///
+    /// # Errors
+    /// `Unauthorized` without the right key or token; `Forbidden` for a key that opens another stream.
+    pub fn may_publish(&self, name: &str, offered: Option<&str>) -> Result<()> {
+        let opens = |secret: &Secret| offered.is_some_and(|offered| secret.is(offered));
+        // No name needs percent-encoding; encoded, one that has its own key would pass for one that has none.
+        let others = self.publish_keys.get("*").filter(|_| !name.contains('%'));
+        let key = self.publish_keys.get(name).or(others);
+        let open = self.token.is_none() && self.publish_keys.is_empty();
+        if open || self.token.as_ref().is_some_and(opens) || key.is_some_and(opens) {
+            return Ok(());
+        }
+        if self.publish_keys.values().any(opens) {
+            return Err(Error::new(Kind::Forbidden, "this key is for another stream (auth.publish_keys)"));
+        }
+        Err(Error::new(Kind::Unauthorized, "publishing needs a key: send Authorization: Bearer <key>"))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -4,8 +4,11 @@
 //! before; what FFmpeg says it had to make up is refused here all the same.
 
 mod raw;
+mod stream;
 #[cfg(test)]
 mod tests;
+
+pub use stream::StreamDecoder;
 
 use ffmpeg_next::{Codec as Library, Packet, codec, frame};
 use pixels::I420;
