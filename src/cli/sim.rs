@@ -22,11 +22,12 @@ use crate::base::error::{Error, Kind, Result};
 ///
 /// Faults are set and cleared while it runs:
 ///
-///   curl -X PUT -d '{"fault":"slow","bytes_per_second":2000,"for_seconds":30}' localhost:4300/sim/channels/sim_0001/fault
+///   curl -X PUT -d '{"fault":"slow","for_seconds":30}' localhost:4300/sim/channels/sim_0001/fault
 ///   curl -X DELETE localhost:4300/sim/channels/sim_0001/fault
 ///
-/// GET /sim/faults lists the faults with their usual numbers (docs/sim.md says what each does), GET /sim/channels and /sim/stats show what was asked. The same
-/// channels are plain HLS at /hls/NAME/master.m3u8 (transport stream) and /hls/NAME/cmaf.m3u8 (fragmented MP4).
+/// GET /sim/faults lists the faults with their usual numbers (docs/sim.md says what each does),
+/// GET /sim/channels and /sim/stats show what was asked. The same channels are plain HLS at
+/// /hls/NAME/master.m3u8 (transport stream) and /hls/NAME/cmaf.m3u8 (fragmented MP4).
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Sim {
@@ -37,7 +38,12 @@ pub(super) struct Sim {
     #[arg(long, default_value_t = 4300)]
     port: u16,
     /// How many channels there are, called sim_0001 and so on
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "names")]
+    #[arg(
+        long,
+        default_value_t = 500,
+        value_parser = clap::value_parser!(u32).range(1..=100_000),
+        conflicts_with = "names"
+    )]
     channels: u32,
     /// File with the channels' names, one a line
     #[arg(long, value_name = "FILE")]
@@ -48,7 +54,7 @@ pub(super) struct Sim {
     /// Write the channels' names to this file, for onair serve -f
     #[arg(long, value_name = "FILE")]
     write_names: Option<PathBuf>,
-    /// Video file the channels show (the first 8 seconds, again and again); may be repeated [default: four drawn clips]
+    /// Video file the channels show (its first 8 s, again and again); may be repeated [default: drawn clips]
     #[arg(long, value_name = "FILE")]
     video: Vec<PathBuf>,
     /// Qualities to offer, e.g. 720p30,360p30 [default: all]

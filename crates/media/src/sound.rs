@@ -1,6 +1,7 @@
 //! AAC: samples in, frames with their headers out.
 //!
-//! Called by the stand-in world, which gives its films a sound. FFmpeg's types stay in here; no I/O, no clock.
+//! Called by the stand-in world, which gives its films a sound. FFmpeg's types stay in here; no I/O, no
+//! clock.
 
 use bytes::Bytes;
 use ffmpeg_next::format::{Sample, sample};
@@ -54,7 +55,8 @@ impl Aac {
         Ok(Self { encoder, next: start })
     }
 
-    /// Takes the next [`FRAME`] samples, the same for both channels, from -1 to 1; gives the frames that are ready.
+    /// Takes the next [`FRAME`] samples, the same for both channels, from -1 to 1; gives the frames that are
+    /// ready.
     ///
     /// # Errors
     /// When the encoder fails.
@@ -102,7 +104,8 @@ fn adts(data: &[u8]) -> Bytes {
     let length = u32::try_from(data.len() + HEADER).expect("a frame of AAC is below 8 KiB");
     let [_, high, middle, low] = (length << 5).to_be_bytes();
     let mut out = Vec::with_capacity(data.len() + HEADER);
-    // Object type 2 (minus one), rate index 3, channels 2, then 13 bits of length and 11 ones: a variable rate.
+    // Object type 2 (minus one), rate index 3, channels 2, then 13 bits of length and 11 ones: a variable
+    // rate.
     out.extend([0xff, 0xf1, 0x4c, 0x80 | high, middle, low | 0x1f, 0xfc]);
     out.extend_from_slice(data);
     out.into()

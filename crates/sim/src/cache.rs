@@ -1,7 +1,7 @@
 //! Films on disk, so that a second start makes none.
 //!
-//! Called by the library on a blocking thread. A file is named by what its film was made from and checked when read; one that
-//! doesn't fit is made anew and written over. Losing the folder costs time only.
+//! Called by the library on a blocking thread. A file is named by what its film was made from and checked
+//! when read; one that doesn't fit is made anew and written over. Losing the folder costs time only.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -43,7 +43,8 @@ fn path(folder: &Path, recipe: &Recipe) -> PathBuf {
     folder.join(format!("{}-{:016x}.film", recipe.rendition.id, dice.roll()))
 }
 
-/// Fingerprint, pictures, frames of sound, check; each list after its length, each block of bytes too. Numbers are big-endian.
+/// Fingerprint, pictures, frames of sound, check; each list after its length, each block of bytes too.
+/// Numbers are big-endian.
 fn bytes(coded: &Coded, fingerprint: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let block = |out: &mut Vec<u8>, bytes: &[u8]| {

@@ -15,10 +15,11 @@ use crate::picture::{Kind, TestPicture};
 /// What a film shows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Clip {
-    /// A test picture. Each carries a number a machine can read: `number × NUMBERS` plus its time in sixtieths of a second since
-    /// the loop's start, the same in every rendition.
+    /// A test picture. Each carries a number a machine can read: `number × NUMBERS` plus its time in
+    /// sixtieths of a second since the loop's start, the same in every rendition.
     Drawn { kind: Kind, label: String, number: u32 },
-    /// The first seconds of a video file, from its start again when it is too short, stretched to the rendition's shape.
+    /// The first seconds of a video file, from its start again when it is too short, stretched to the
+    /// rendition's shape.
     File(PathBuf),
 }
 
@@ -106,7 +107,8 @@ impl Pictures {
     }
 }
 
-/// Noise that makes a drawn picture as hard to encode as a camera's: without it no encoder would use its bits.
+/// Noise that makes a drawn picture as hard to encode as a camera's: without it no encoder would use its
+/// bits.
 fn grain() -> Vec<i8> {
     let mut dice = Dice::new(0, "grain", 0);
     (0..1 << 16).map(|_| i8::try_from(dice.within(0..13)).expect("small") - 6).collect()

@@ -1,16 +1,17 @@
 //! What can go wrong with a channel, and when it does so by itself.
 //!
-//! A fault is data: the server and the playlists look at it and misbehave. Called by the control API, the command line and tests.
-//! Pure: random faults are a function of seed, name and rate.
+//! A fault is data: the server and the playlists look at it and misbehave. Called by the control API, the
+//! command line and tests. Pure: random faults are a function of seed, name and rate.
 
 use serde::{Deserialize, Serialize};
 
 use crate::dice::Dice;
 
-/// One way for a channel to misbehave, as the control API writes it: `{"fault": "slow", "bytes_per_second": 2000}`.
+/// One way for a channel to misbehave, as the control API writes it: `{"fault": "slow", "bytes_per_second":
+/// 2000}`.
 ///
-/// Those in the picture (see [`Fault::is_in_picture`]) belong to the segments of their time and stay in them; the others act on
-/// every request while they last.
+/// Those in the picture (see [`Fault::is_in_picture`]) belong to the segments of their time and stay in them;
+/// the others act on every request while they last.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
@@ -105,7 +106,8 @@ pub enum Fault {
         #[serde(default = "usual::skew")]
         seconds: f64,
     },
-    /// Advertisements: marked by DATERANGE, title and discontinuities, with other pictures and times. They end by themselves.
+    /// Advertisements: marked by DATERANGE, title and discontinuities, with other pictures and times. They
+    /// end by themselves.
     Ads {
         #[serde(default = "usual::ads")]
         seconds: u32,

@@ -1,8 +1,8 @@
 //! A film: one clip in one rendition, coded and cut into segments that can be served for ever.
 //!
-//! Made once, on a blocking thread (seconds of work), by the library. A film is a loop: what follows its last segment is its first,
-//! and serving it moves the times in the bytes so that they go on. Keyframes stand at every segment's start and nowhere else, and
-//! no picture refers across it.
+//! Made once, on a blocking thread (seconds of work), by the library. A film is a loop: what follows its last
+//! segment is its first, and serving it moves the times in the bytes so that they go on. Keyframes stand at
+//! every segment's start and nowhere else, and no picture refers across it.
 
 use std::ops::Range;
 
@@ -21,7 +21,8 @@ pub(crate) const SEGMENT_SECONDS: u32 = 2;
 /// Ticks of 1/90 000 s in a segment.
 pub(crate) const SEGMENT_TICKS: u64 = 90_000 * SEGMENT_SECONDS as u64;
 
-/// Loops are multiples of this: only after 8 s do frames of AAC (1024 samples at 48 kHz) end where a segment does.
+/// Loops are multiples of this: only after 8 s do frames of AAC (1024 samples at 48 kHz) end where a segment
+/// does.
 pub(crate) const LOOP_STEP: u32 = 8;
 
 const SEGMENTS_OF_STEP: u32 = LOOP_STEP / SEGMENT_SECONDS;
@@ -153,7 +154,8 @@ impl Recipe {
         Ok(coded)
     }
 
-    /// A tone, louder for the first tenth of each second, so that sound and picture can be held against each other.
+    /// A tone, louder for the first tenth of each second, so that sound and picture can be held against each
+    /// other.
     fn sound(&self) -> Result<Vec<sound::Frame>, Error> {
         const LEAD: i64 = 2 * sound::FRAME as i64;
         let length = i64::from(self.seconds()) * i64::from(sound::RATE);

@@ -1,7 +1,9 @@
-//! The stand-in world: what the outside sends and takes, made here, so that tests and demonstrations need no camera and no internet.
+//! The stand-in world: what the outside sends and takes, made here, so that tests and demonstrations need no
+//! camera and no internet.
 //!
-//! Called by `onair demo`, `onair sim`, tests and benches. Nothing in the service's own path depends on it. Pictures are pure functions
-//! of what is passed in; the time and all chance come from whoever builds the [`world`].
+//! Called by `onair demo`, `onair sim`, tests and benches. Nothing in the service's own path depends on it.
+//! Pictures are pure functions of what is passed in; the time and all chance come from whoever builds the
+//! [`world`].
 //!
 //! ```text
 //! picture ─► clip ─► film (coded, cut, in memory) ─► library ─┐

@@ -1,6 +1,7 @@
 //! The films of a world: each made when first asked for, once, and then kept in memory.
 //!
-//! Called by the server's requests, which wait together for a film in the making. At most [`LANES`] are made at a time.
+//! Called by the server's requests, which wait together for a film in the making. At most [`LANES`] are made
+//! at a time.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};

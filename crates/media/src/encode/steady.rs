@@ -1,13 +1,16 @@
-//! H.264 at a steady bit rate and frame rate, as broadcasters send it: closed groups of pictures of one length, a byte stream.
+//! H.264 at a steady bit rate and frame rate, as broadcasters send it: closed groups of pictures of one
+//! length, a byte stream.
 //!
-//! Called by the stand-in world, on a blocking thread, once a film. Not for live use: it looks ahead and reorders.
+//! Called by the stand-in world, on a blocking thread, once a film. Not for live use: it looks ahead and
+//! reorders.
 
 use bytes::Bytes;
 use ffmpeg_next::util::error::EAGAIN;
 use ffmpeg_next::{Dictionary, Packet, Rational, codec, color, encoder, format::Pixel, frame};
 use pixels::{I420, Matrix};
 
-use super::{Error, copy_padded};
+use super::{Error, annexb, copy_padded};
+use crate::fmp4;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -38,6 +41,21 @@ pub struct Picture {
     pub keyframe: bool,
 }
 
+impl Picture {
+    /// The same as an MP4 file holds it: each NAL unit after its length, without parameter sets.
+    #[must_use]
+    pub fn sample(&self) -> Bytes {
+        annexb::with_lengths(&self.data)
+    }
+
+    /// What an MP4 file says of the codec; `None` unless this is a keyframe.
+    #[must_use]
+    pub fn codec(&self) -> Option<fmp4::Codec> {
+        annexb::configuration(&self.data).map(|avcc| fmp4::Codec::H264 { avcc })
+    }
+}
+
+/// An open encoder.
 pub struct Steady {
     encoder: encoder::Video,
     width: u32,

@@ -1,7 +1,9 @@
 //! MPEG transport stream (ISO/IEC 13818-1): coded units in, whole segments of 188-byte packets out.
 //!
-//! Called by the stand-in world, once a film; it then serves the same bytes again and again at other times. So the writer notes
-//! where each time stands, and [`Segment::part`] gives any part of a segment with its times moved. Pure: no clock, no I/O. One program, at most one H.264 track and one AAC track; nothing here looks inside a coded unit.
+//! Called by the stand-in world, once a film; it then serves the same bytes again and again at other times.
+//! So the writer notes where each time stands, and [`Segment::part`] gives any part of a segment with its
+//! times moved. Pure: no clock, no I/O. One program, at most one H.264 track and one AAC track; nothing here
+//! looks inside a coded unit.
 
 use std::ops::Range;
 
@@ -16,7 +18,8 @@ pub const AUDIO_PID: u16 = 0x101;
 /// Times are counted modulo 2^33.
 pub const WRAP: u64 = 1 << 33;
 
-/// How long before its decoding time a picture's packets carry the clock (PCR): the buffering a player is promised.
+/// How long before its decoding time a picture's packets carry the clock (PCR): the buffering a player is
+/// promised.
 const CLOCK_LEAD: u64 = 9_000;
 
 /// What a unit belongs to.
@@ -108,7 +111,8 @@ impl Writer {
 
     /// One segment of `units`, which come in the order they are to be sent.
     ///
-    /// The tables name the tracks that have units. The clock rides on the video, on the sound where there is none.
+    /// The tables name the tracks that have units. The clock rides on the video, on the sound where there is
+    /// none.
     pub fn segment(&mut self, units: &[Unit<'_>]) -> Segment {
         let has = |track| units.iter().any(|unit| unit.track == track);
         let (video, audio) = (has(Track::Video), has(Track::Audio));
@@ -153,7 +157,8 @@ impl Writer {
             let start = out.data.len();
             let [high, low] = pid.to_be_bytes();
             let with_clock = first && clock;
-            // The adaptation field: its length byte and what follows it. It also fills up the unit's last packet.
+            // The adaptation field: its length byte and what follows it. It also fills up the unit's last
+            // packet.
             let wanted = if with_clock { 8 } else { usize::from(first && unit.keyframe) * 2 };
             let room = PACKET - 4;
             let field = if rest + wanted < room { room - rest } else { wanted };
@@ -239,10 +244,11 @@ impl Stamp {
 }
 
 impl Segment {
-    /// A copy of the bytes of `range` with their times moved by `delta` ticks and their continuity counters by `counters`.
+    /// A copy of the bytes of `range` with their times moved by `delta` ticks and their continuity counters
+    /// by `counters`.
     ///
-    /// The range is cut to the segment and may begin and end in the middle of a packet or a time. Costs a copy and a look at
-    /// each packet's head.
+    /// The range is cut to the segment and may begin and end in the middle of a packet or a time. Costs a
+    /// copy and a look at each packet's head.
     #[must_use]
     pub fn part(&self, range: Range<usize>, delta: u64, mut counters: Counters) -> Vec<u8> {
         let end = range.end.min(self.data.len());
@@ -278,7 +284,8 @@ fn next(counter: &mut u8) -> u8 {
     now
 }
 
-/// One packet with one table: its first byte is the table's kind, the length after it and the check at its end are made here.
+/// One packet with one table: its first byte is the table's kind, the length after it and the check at its
+/// end are made here.
 fn table(out: &mut Vec<u8>, pid: u16, counter: u8, content: &[u8]) {
     let start = out.len();
     let [high, low] = pid.to_be_bytes();

@@ -32,7 +32,8 @@ pub(super) enum Content {
         start: Bytes,
         said: usize,
     },
-    /// What there is of a segment in the making at each moment; the length is not said. `ready` says how many bytes there are.
+    /// What there is of a segment in the making at each moment; the length is not said. `ready` says how many
+    /// bytes there are.
     Growing {
         whole: Bytes,
         sent: usize,

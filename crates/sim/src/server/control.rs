@@ -1,6 +1,7 @@
 //! The stand-in's own routes: what there is, what is wrong with it, what was asked.
 //!
-//! Called by the server for `/sim/…`. Open to whoever reaches the port: the stand-in listens on this machine by default.
+//! Called by the server for `/sim/…`. Open to whoever reaches the port: the stand-in listens on this machine
+//! by default.
 
 use std::time::Duration;
 
@@ -55,7 +56,8 @@ fn channel(world: &World, name: &str) -> Value {
     })
 }
 
-/// `{"fault": "slow", "bytes_per_second": 2000, "for_seconds": 20}`; without `for_seconds` it lasts until it is taken away.
+/// `{"fault": "slow", "bytes_per_second": 2000, "for_seconds": 20}`; without `for_seconds` it lasts until it
+/// is taken away.
 async fn strike(request: Request<Incoming>, name: &str, world: &World) -> Reply {
     let Ok(body) = Limited::new(request.into_body(), MOST).collect().await else {
         return Reply::text(413, "at most 16 KB");

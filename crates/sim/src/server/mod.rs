@@ -1,7 +1,7 @@
 //! The stand-in's HTTP server: connections in, answers from memory out.
 //!
-//! Called by [`crate::world::serve`]. HTTP/1.1 with kept connections. No lock is held while anything is awaited, and no request encodes:
-//! films are made by the library, for all who wait.
+//! Called by [`crate::world::serve`]. HTTP/1.1 with kept connections. No lock is held while anything is
+//! awaited, and no request encodes: films are made by the library, for all who wait.
 
 mod body;
 mod control;

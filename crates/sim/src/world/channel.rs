@@ -38,7 +38,8 @@ struct State {
     generation: u64,
 }
 
-/// Spells remembered; older ones lie behind every segment that can still be fetched, unless someone sets faults like mad.
+/// Spells remembered; older ones lie behind every segment that can still be fetched, unless someone sets
+/// faults like mad.
 const MOST_SPELLS: usize = 64;
 
 /// A fault and its time.

@@ -1,7 +1,8 @@
-//! The channels of the stand-in world: what each shows at what time, what is wrong with it, and what was asked of it.
+//! The channels of the stand-in world: what each shows at what time, what is wrong with it, and what was
+//! asked of it.
 //!
-//! Pure state behind short locks, with the time passed in by the clock the caller gave. Called by `server` for every request and by
-//! tests directly. Never waits, never opens a socket.
+//! Pure state behind short locks, with the time passed in by the clock the caller gave. Called by `server`
+//! for every request and by tests directly. Never waits, never opens a socket.
 
 mod channel;
 mod counters;
@@ -152,7 +153,8 @@ impl World {
         self.channels().keys().cloned().collect()
     }
 
-    /// Lets a channel misbehave from now on, for `lasting` or until it is cleared. What was wrong before ends.
+    /// Lets a channel misbehave from now on, for `lasting` or until it is cleared. What was wrong before
+    /// ends.
     ///
     /// # Errors
     /// When there is no such channel.
@@ -195,7 +197,8 @@ impl World {
         Some((newest, channel.begins(newest)))
     }
 
-    /// The counter in the first picture of segment `sequence` of a channel that shows a drawn clip without faults.
+    /// The counter in the first picture of segment `sequence` of a channel that shows a drawn clip without
+    /// faults.
     ///
     /// Later pictures count up in sixtieths of a second of media time, whatever the rendition's rate.
     #[must_use]
@@ -298,8 +301,9 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Serves `world` on `listener` until dropped: Twitch's token endpoint (`/gql`) and playlists, plain HLS (`/hls/{login}/master.m3u8` and
-/// `cmaf.m3u8`), and the controls (`/sim/…`). Needs a tokio runtime with timers and I/O.
+/// Serves `world` on `listener` until dropped: Twitch's token endpoint (`/gql`) and playlists, plain HLS
+/// (`/hls/{login}/master.m3u8` and `cmaf.m3u8`), and the controls (`/sim/…`). Needs a tokio runtime with
+/// timers and I/O.
 pub async fn serve(listener: tokio::net::TcpListener, world: World) {
     crate::server::serve(listener, world).await;
 }

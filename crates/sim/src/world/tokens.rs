@@ -1,6 +1,7 @@
 //! Access tokens: made, read back and refused.
 //!
-//! Called by the server. The signature has the shape of the real one and no strength: there is nothing here to protect.
+//! Called by the server. The signature has the shape of the real one and no strength: there is nothing here
+//! to protect.
 
 use serde_json::{Value, json};
 

@@ -114,6 +114,10 @@ impl Served {
             format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n{more}\r\n");
         stream.write_all(head.as_bytes())?;
         stream.write_all(body)?;
+        if method == "HEAD" {
+            let (status, headers) = self::head(stream)?;
+            return Ok(Answer { status, headers, body: Vec::new(), whole: true });
+        }
         read(stream)
     }
 
@@ -186,7 +190,7 @@ fn head(stream: &mut TcpStream) -> Outcome<(u16, BTreeMap<String, String>)> {
 }
 
 fn read(stream: &mut TcpStream) -> Outcome<Answer> {
-    let (status, headers) = head(stream)?;
+    let (status, headers) = self::head(stream)?;
     let mut body = Vec::new();
     let whole = match headers.get("content-length") {
         Some(length) => {
