@@ -6,6 +6,8 @@ use std::path::Path;
 mod m3u8;
 #[path = "../../../fuzz/checks/multipart.rs"]
 mod multipart;
+#[path = "../../../fuzz/checks/rtmp.rs"]
+mod rtmp;
 #[path = "../../../fuzz/checks/segment.rs"]
 mod segment;
 
@@ -37,4 +39,9 @@ fn segment_corpora_give_the_same_keyframes_whatever_the_pieces() {
 #[test]
 fn playlist_corpus_never_says_more_than_its_text() {
     replay("m3u8", m3u8::m3u8);
+}
+
+#[test]
+fn publishers_are_understood_the_same_whatever_the_pieces() {
+    replay("rtmp", rtmp::rtmp);
 }
