@@ -34,8 +34,11 @@ struct Inner {
 pub(super) enum System {
     Real,
     #[cfg(test)]
-    Table(Box<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>),
+    Table(Table),
 }
+
+#[cfg(test)]
+pub(super) type Table = Box<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>;
 
 #[derive(Clone)]
 struct Entry {

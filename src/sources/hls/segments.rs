@@ -60,7 +60,7 @@ impl SegmentInfo {
 
 /// The time `micros` µs after 1970, as near as a calendar has it.
 pub(super) fn media_time(micros: i64) -> MediaTime {
-    let within = micros.clamp(Timestamp::MIN.as_microsecond(), Timestamp::MAX.as_microsecond());
+    let within = micros.clamp(Timestamp::MIN.as_second() * 1_000_000, Timestamp::MAX.as_second() * 1_000_000);
     MediaTime(Timestamp::from_microsecond(within).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 

@@ -167,7 +167,7 @@ impl Feed {
                     control,
                 );
                 body.settle().await;
-                Ok(Input::Web { bridge, paced: length.is_some() })
+                Ok(Input::Web { bridge: Box::new(bridge), paced: length.is_some() })
             }
         }
     }

@@ -23,7 +23,7 @@ pub(super) enum Input {
     },
     /// `paced`: it has an end, so it is a film and no broadcast.
     Web {
-        bridge: Bridge,
+        bridge: Box<Bridge>,
         paced: bool,
     },
     File(PathBuf),
