@@ -38,6 +38,8 @@ struct Inner {
 #[derive(Default)]
 struct Link {
     connection: Option<MultiplexedConnection>,
+    /// Connections made so far: a call that fails late must not end the one after its own.
+    made: u64,
     /// The server answers, and refused the last write.
     refuses: bool,
 }
@@ -120,8 +122,9 @@ impl Store for Redis {
             let call = |mut connection| async move { transaction.exec_async(&mut connection).await };
             self.0.call(call).await.map_err(|trouble| {
                 if trouble.answered {
+                    let mut link = self.0.link();
+                    link.refuses = link.connection.is_some();
                     self.0.meter.away(trouble.reason.clone());
-                    self.0.link().refuses = true;
                 }
                 self.0.failed("written", &trouble)
             })?;
@@ -173,7 +176,11 @@ impl Inner {
     where
         F: Future<Output = Result<T, RedisError>>,
     {
-        let Some(connection) = self.link().connection.clone() else {
+        let (connection, made) = {
+            let link = self.link();
+            (link.connection.clone(), link.made)
+        };
+        let Some(connection) = connection else {
             let reason = match self.meter.health() {
                 Health::Away { reason, .. } => reason,
                 Health::Ok => "it is being connected".to_owned(),
@@ -186,15 +193,14 @@ impl Inner {
             Err(_) => Trouble::silent(),
         };
         if !trouble.answered {
-            self.lose(&trouble);
+            let mut link = self.link();
+            if link.made == made {
+                link.connection = None;
+                self.meter.away(trouble.reason.clone());
+                self.lost.notify_one();
+            }
         }
         Err(trouble)
-    }
-
-    fn lose(&self, trouble: &Trouble) {
-        self.link().connection = None;
-        self.meter.away(trouble.reason.clone());
-        self.lost.notify_one();
     }
 
     fn failed(&self, what: &str, trouble: &Trouble) -> Error {
@@ -234,25 +240,25 @@ impl Inner {
         let looked = match connection {
             Some(connection) => in_time(sign_of_life(connection, refuses)).await,
             None => in_time(self.connect()).await.map(|connection| {
-                *self.link() = Link { connection: Some(connection), refuses: false };
+                let mut link = self.link();
+                (link.connection, link.made) = (Some(connection), link.made + 1);
             }),
         };
+        // Under one lock, so that health never says more than a call would find.
+        let mut link = self.link();
         match looked {
-            Ok(()) => {
-                self.link().refuses = false;
+            // A call may have lost it, or been refused, meanwhile.
+            Ok(()) if link.connection.is_some() && link.refuses == refuses => {
+                link.refuses = false;
                 self.meter.here();
-                true
             }
-            Err(trouble) if trouble.answered && self.link().connection.is_some() => {
-                self.meter.away(trouble.reason);
-                true
-            }
+            Ok(()) => {}
             Err(trouble) => {
-                self.link().connection = None;
+                link.connection = link.connection.take().filter(|_| trouble.answered);
                 self.meter.away(trouble.reason);
-                false
             }
         }
+        link.connection.is_some()
     }
 
     async fn connect(&self) -> Result<MultiplexedConnection, Trouble> {
