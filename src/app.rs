@@ -9,6 +9,7 @@ use crate::api::{self, Api, Open};
 use crate::base::clock::Clock;
 use crate::base::config::{Config, Resolved};
 use crate::base::error::{Error, Result};
+use crate::base::listen;
 use crate::base::tasks::Tasks;
 use crate::capture::{self, Captures};
 use crate::cleanup::{self, Cleanup};
@@ -16,6 +17,7 @@ use crate::controls::Controls;
 use crate::record::{self, Recorders};
 use crate::roster::Roster;
 use crate::sources::push::{self, Push};
+use crate::sources::rtmp::{self, Rtmp};
 use crate::streams::{self, Registry};
 use crate::{egress, sources, store};
 
@@ -72,7 +74,17 @@ impl App {
             Controls::new(resolved, Arc::clone(&store), move |config| apply(config, &live))
         };
         let roster = Roster::new(&config.capture, captures.clone(), controls.clone())?;
+        let rtmp = Rtmp::new(rtmp::Parts {
+            push: push.clone(),
+            auth: config.auth.clone(),
+            connections_per_ip: config.limits.connections_per_ip,
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+        });
+        let setting = "server.rtmp_port";
+        let rtmp_port = listen::bind(setting, config.server.host, config.server.rtmp_port).await?;
         let api = Api::new(api::Parts {
+            rtmp: rtmp.clone(),
             controls,
             clock,
             tasks: tasks.clone(),
@@ -84,7 +96,11 @@ impl App {
             cleanup: cleanup.clone(),
             config: config.clone(),
         });
-        let open = api.start().await?;
+        let mut open = api.start().await?;
+        if let Some((listener, address)) = rtmp_port {
+            open.push(Open { setting, address });
+            tasks.spawn("rtmp listener", rtmp::serve(listener, rtmp, tasks.stopping()));
+        }
         let (settings, stopping) = (cleanup_settings(&config), tasks.stopping());
         tasks.supervise("cleanup", move || cleanup.clone().run(settings, local_now, stopping.clone()));
         warn_if_open(&config);

@@ -23,7 +23,7 @@ use super::Api;
 use super::error::unasked;
 use super::guard;
 use super::socket::{self, Socket};
-use crate::base::error::{Error, Kind, Result};
+use crate::base::error::{Error, Kind};
 use crate::base::rate_log::RateLog;
 
 /// A request's head must be whole in this time.
@@ -43,22 +43,6 @@ const TOLD_BYTES: u64 = 64 << 10;
 pub(super) struct Listener {
     pub(super) socket: TcpListener,
     pub(super) router: Router,
-}
-
-/// # Errors
-/// When the port is taken or not allowed, naming the setting.
-pub(super) async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|e| {
-        let why = match e.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                "the port is in use; stop the other program or choose another port"
-            }
-            std::io::ErrorKind::PermissionDenied => "ports below 1024 need rights this user does not have",
-            std::io::ErrorKind::AddrNotAvailable => "this machine does not have that address (server.host)",
-            _ => "the address can't be used",
-        };
-        Error::internal(format!("{setting}: can't listen on {address}: {why}"), e)
-    })
 }
 
 /// Connections by address, over all listeners.

@@ -20,6 +20,7 @@ use crate::base::tasks::Tasks;
 use crate::capture::Captures;
 use crate::record::{Encode, Recorders};
 use crate::sources::push::Push;
+use crate::sources::rtmp::Rtmp;
 use crate::store::{Health, Store};
 use crate::streams::Registry;
 
@@ -50,6 +51,7 @@ pub(super) struct Sources {
     pub(super) captures: Captures,
     pub(super) store: Arc<dyn Store>,
     pub(super) push: Push,
+    pub(super) rtmp: Rtmp,
     pub(super) tasks: Tasks,
     pub(super) clock: Clock,
     pub(super) started: Monotonic,
@@ -194,6 +196,7 @@ impl Collector for Sources {
         self.streams(&mut to)?;
         self.recordings(&mut to)?;
         self.captures(&mut to)?;
+        self.rtmp(&mut to)?;
         self.store(&mut to)
     }
 }
@@ -337,6 +340,28 @@ impl Sources {
             None,
             meters.disk_queue as f64,
         )
+    }
+
+    fn rtmp(&self, to: &mut Writer<'_, '_>) -> fmt::Result {
+        let figures = self.rtmp.figures();
+        to.gauge("rtmp_connections", "Open RTMP connections", None, self.rtmp.connections() as f64)?;
+        to.gauge("rtmp_publishers", "Streams published by RTMP", None, self.rtmp.publishers() as f64)?;
+        to.counter("rtmp_connections_taken", "RTMP connections taken", None, figures.connections.get())?;
+        to.counter("rtmp_refused", "RTMP connections ended for what they sent", None, figures.refused.get())?;
+        to.counter(
+            "rtmp_received",
+            "Bytes received by RTMP",
+            Some(&Unit::Bytes),
+            figures.received_bytes.get(),
+        )?;
+        to.counter("rtmp_pictures", "Pictures decoded from RTMP", None, figures.pictures.get())?;
+        to.counter(
+            "rtmp_pictures_dropped",
+            "Coded pictures left out to keep up",
+            None,
+            figures.dropped.get(),
+        )?;
+        to.counter("rtmp_pictures_damaged", "Coded pictures that were damaged", None, figures.damaged.get())
     }
 
     fn store(&self, to: &mut Writer<'_, '_>) -> fmt::Result {

@@ -32,12 +32,14 @@ use std::sync::Arc;
 use crate::base::clock::{Clock, Monotonic, Wall};
 use crate::base::config::Config;
 use crate::base::error::Result;
+use crate::base::listen;
 use crate::base::tasks::Tasks;
 use crate::capture::Captures;
 use crate::cleanup::Cleanup;
 use crate::controls::Controls;
 use crate::record::Recorders;
 use crate::sources::push::Push;
+use crate::sources::rtmp::Rtmp;
 use crate::store::Store;
 use crate::streams::Registry;
 
@@ -51,6 +53,7 @@ pub struct Parts {
     pub tasks: Tasks,
     pub registry: Registry,
     pub push: Push,
+    pub rtmp: Rtmp,
     pub recorders: Recorders,
     pub captures: Captures,
     pub store: Arc<dyn Store>,
@@ -96,8 +99,19 @@ pub struct Open {
 
 impl Api {
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, controls, clock, tasks, registry, push, recorders, captures, store, cleanup } =
-            parts;
+        let Parts {
+            config,
+            controls,
+            clock,
+            tasks,
+            registry,
+            push,
+            rtmp,
+            recorders,
+            captures,
+            store,
+            cleanup,
+        } = parts;
         let (started, started_at) = (clock.now(), clock.wall());
         let meters = metrics::Meters::new(metrics::Sources {
             registry: registry.clone(),
@@ -105,6 +119,7 @@ impl Api {
             captures: captures.clone(),
             store: Arc::clone(&store),
             push: push.clone(),
+            rtmp,
             tasks: tasks.clone(),
             clock: clock.clone(),
             started,
@@ -139,11 +154,7 @@ impl Api {
         let server = &self.config.server;
         let (mut open, mut listeners) = (Vec::new(), Vec::new());
         for (setting, port) in server.http_ports() {
-            let Some(port) = port.to_bind() else { continue };
-            let socket = listener::bind(setting, SocketAddr::new(server.host, port)).await?;
-            let address = socket.local_addr().map_err(|e| {
-                crate::base::error::Error::internal(format!("{setting}: the bound port has no address"), e)
-            })?;
+            let Some((socket, address)) = listen::bind(setting, server.host, port).await? else { continue };
             open.push(Open { setting, address });
             listeners.push(listener::Listener { socket, router: router::router(self, setting) });
         }

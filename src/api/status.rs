@@ -54,7 +54,9 @@ impl Component {
 fn away(store: &dyn Store) -> Option<String> {
     match store.health() {
         store::Health::Ok => None,
-        store::Health::Away { since, reason } => Some(format!("{} away since {since}: {reason}", store.kind())),
+        store::Health::Away { since, reason } => {
+            Some(format!("{} away since {since}: {reason}", store.kind()))
+        }
     }
 }
 

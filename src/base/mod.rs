@@ -7,6 +7,7 @@ pub mod config;
 pub mod error;
 pub mod fs;
 pub mod histogram;
+pub mod listen;
 pub mod logging;
 pub mod queue;
 pub mod rate_log;

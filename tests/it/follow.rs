@@ -33,7 +33,8 @@ impl Twitch {
 
     /// A server that takes it for Twitch, with these settings besides.
     pub(crate) async fn server(&self, settings: &[(&str, &str)]) -> Server {
-        Server::start(&self.settings(settings).iter().map(|(k, v)| (*k, v.as_str())).collect::<Vec<_>>()).await
+        Server::start(&self.settings(settings).iter().map(|(k, v)| (*k, v.as_str())).collect::<Vec<_>>())
+            .await
     }
 
     pub(crate) fn settings<'a>(&self, more: &[(&'a str, &str)]) -> Vec<(&'a str, String)> {
@@ -114,7 +115,10 @@ async fn the_pictures_shown_are_those_of_their_media_time() {
         let after = (i128::from(seen.as_millisecond()) - i128::from(begins) + 1000).div_euclid(2000);
         let sequence = u64::try_from(i128::from(newest) + after).unwrap();
         let number = crate::harness::number(&shown.jpeg);
-        assert!(number.is_some() && number == twitch.world.number_at("sim_0001", sequence), "{seen}: {number:?}");
+        assert!(
+            number.is_some() && number == twitch.world.number_at("sim_0001", sequence),
+            "{seen}: {number:?}"
+        );
     }
     server.stop().await;
 }
@@ -141,7 +145,8 @@ async fn thousands_are_added_at_once_and_each_refusal_is_told() {
     assert_eq!((&done["added"], &done["updated"]), (&json!(3001), &json!(0)));
     let reasons: Vec<&str> =
         done["rejected"].as_array().unwrap().iter().map(|r| r["reason"].as_str().unwrap()).collect();
-    let said = |part: &str| assert!(reasons.iter().any(|reason| reason.contains(part)), "{part}: {reasons:#?}");
+    let said =
+        |part: &str| assert!(reasons.iter().any(|reason| reason.contains(part)), "{part}: {reasons:#?}");
     assert_eq!(reasons.len(), 9);
     for part in [
         "'chat' is reserved",
@@ -166,7 +171,8 @@ async fn thousands_are_added_at_once_and_each_refusal_is_told() {
 #[tokio::test]
 async fn bad_wishes_name_each_field() {
     let server = Server::start(&[]).await;
-    let refused = server.post_json("/api/streams", &json!({"username": "a b", "priority": 0, "interval": -1})).await;
+    let refused =
+        server.post_json("/api/streams", &json!({"username": "a b", "priority": 0, "interval": -1})).await;
     let problem = refused.problem(422);
     let fields: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|e| e["field"].clone()).collect();
     assert_eq!(fields, ["username", "priority", "interval"]);
@@ -182,7 +188,10 @@ async fn bad_wishes_name_each_field() {
         let problem = server.post_json("/api/streams", &body).await.problem(422);
         assert_eq!(problem["errors"][0]["field"], field, "{body}: {problem}");
     }
-    let put = |body: Value| { let server = &server; async move { server.put("/api/streams/nobody/priority", &body).await } };
+    let put = |body: Value| {
+        let server = &server;
+        async move { server.put("/api/streams/nobody/priority", &body).await }
+    };
     put(json!({"priority": 11})).await.problem(422);
     put(json!({"priority": 1})).await.problem(404);
     server.publish("cam", crate::harness::jpeg(64, 48, 0)).await.json();
@@ -196,7 +205,8 @@ async fn what_is_followed_and_changed_survives_a_restart_and_a_restart_of_captur
     let settings = twitch.settings(&[]);
     let settings: Vec<(&str, &str)> = settings.iter().map(|(k, v)| (*k, v.as_str())).collect();
     let server = Server::start(&settings).await;
-    let body = json!({"username": "sim_0002", "priority": 2, "quality": "160p", "interval": 0.3, "pack": "dota2"});
+    let body =
+        json!({"username": "sim_0002", "priority": 2, "quality": "160p", "interval": 0.3, "pack": "dota2"});
     let created = server.post_json("/api/streams", &body).await.json()["created_at"].clone();
     server.put("/api/config", &json!({"capture_interval": 0.5, "quality": "360p"})).await.json();
     let before = server.in_state("sim_0002", "online").await;

@@ -246,7 +246,8 @@ fn samples() -> Vec<Calls> {
             post.clone(),
             "/api/streams/bulk",
             vec![
-                call("/api/streams/bulk", 200).with(JSON, r#"{"streams":["gorgc","a b",{"username":"dendi"}]}"#),
+                call("/api/streams/bulk", 200)
+                    .with(JSON, r#"{"streams":["gorgc","a b",{"username":"dendi"}]}"#),
                 call("/api/streams/bulk", 422).with(JSON, r#"{"streams":7}"#),
                 call("/api/streams/bulk", 400).with(JSON, "{"),
             ],
