@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::base::clock::Wall;
-use crate::capture::View;
+use crate::capture::{self, View};
 use crate::record;
 use crate::streams;
 
@@ -150,7 +150,8 @@ impl Stream {
 
     /// The same as a stream that we fetch, `now`.
     pub(super) fn pulled(self, view: &View, now: Wall) -> Self {
-        let View { definition, figures, next_in, skipped, newest, kept, inactive } = view;
+        let View { definition, figures, next_in, interval, skipped, newest, kept, inactive } = view;
+        let live = figures.state == capture::State::Online && !interval.is_zero();
         let target = &definition.target;
         let (width, height) = figures.size.unzip();
         Self {
@@ -171,6 +172,7 @@ impl Stream {
             has_current_frame: newest.is_some(),
             width,
             height,
+            fps: if live { rounded(interval.as_secs_f64().recip()) } else { 0.0 },
             last_capture: figures.last_capture.map(|time| time.to_string()),
             next_capture: next_in.map(|wait| Wall(now.0 + wait).to_string()),
             captures: figures.captures,

@@ -150,7 +150,7 @@ impl Client<'_> {
 
     /// Everything there is, so that the client needs nothing it may have missed.
     async fn hello(&mut self) -> Result<(), Gone> {
-        let streams: Vec<Stream> = self.api.registry.all().iter().map(|s| shape(&self.api, s)).collect();
+        let streams: Vec<Stream> = self.api.registry.all().iter().map(|s| shape(self.api, s)).collect();
         self.send("hello", json!({ "version": env!("CARGO_PKG_VERSION"), "streams": streams })).await
     }
 

@@ -74,6 +74,7 @@ impl Pool {
     /// # Errors
     /// When a thread can't be started.
     pub(super) fn start(tasks: &Tasks, clock: Clock, threads: usize) -> Result<Self> {
+        decode::keep_memory();
         let dropped = Counter::default();
         let (jobs, inbox) = queue::bounded(Self::WAITING, Full::DropNewest, dropped.clone());
         let times = Histogram::new(&[0.001, 0.002, 0.004, 0.006, 0.008, 0.012, 0.016, 0.025, 0.05, 0.1, 0.5]);

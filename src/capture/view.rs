@@ -22,6 +22,8 @@ pub struct View {
     pub figures: Figures,
     /// Until the next capture is due; zero while one is under way or late.
     pub next_in: Option<Duration>,
+    /// Between two captures.
+    pub interval: Duration,
     /// Captures left out because there was no time for them.
     pub skipped: u64,
     pub newest: Option<Arc<Kept>>,
@@ -64,6 +66,7 @@ impl Captures {
             definition: Arc::clone(&this.definition),
             figures: this.figures.clone(),
             next_in: plan.as_ref().map(|plan| plan.due.since(now)),
+            interval: plan.as_ref().map_or(Duration::ZERO, |plan| plan.interval),
             skipped: plan.as_ref().map_or(0, |plan| plan.skipped),
             newest: this.ring.newest(),
             kept: this.ring.all().len(),

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use onair::base::clock::Clock;
+use onair::base::tasks::Tasks;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sim::clip::Clip;
@@ -20,14 +22,16 @@ pub(crate) struct Twitch {
 
 impl Twitch {
     pub(crate) async fn start(channels: u32) -> Self {
-        let clock = Arc::new(|| std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
-        let mut settings = Settings::new(clock, channels);
+        let clock = Clock::real();
+        let now = move || Duration::from_millis(u64::try_from(clock.wall().0.as_millisecond()).unwrap());
+        let mut settings = Settings::new(Arc::new(now), channels);
         (settings.ladder, settings.clips) = (ladder::small(), Clip::drawn(1));
         let world = World::new(settings).unwrap();
         world.prepare(&["160p30"]).await.unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve(listener, world.clone()));
+        let tasks = Tasks::default();
+        tasks.spawn("stand-in Twitch", serve(listener, world.clone()));
         Self { world, url }
     }
 
@@ -85,7 +89,7 @@ async fn a_channel_is_followed_shown_kept_and_forgotten() {
     let snapshot = server.get("/api/streams/sim_0001/snapshot.jpg?width=142").await;
     let header = pixels::jpeg::inspect(&snapshot.body, 1000).unwrap();
     assert_eq!(header.shown_size(), (142, 80));
-    let now = jiff::Timestamp::now();
+    let now = Clock::real().wall().0;
     assert!(now.duration_since(seen).as_secs() < 15, "seen at {seen}, now {now}");
 
     let mut viewer = server.watch("sim_0001").await;

@@ -45,7 +45,7 @@ fn shot(second: u8) -> Shot {
     let keyframe = Keyframe {
         codec: Codec::H264,
         data: Bytes::from(vec![second; 1000]),
-        config: (second % 2 == 0).then(|| Bytes::from_static(b"avcC")),
+        config: second.is_multiple_of(2).then(|| Bytes::from_static(b"avcC")),
         width: 640,
         height: 360,
         pts: u64::from(second) * 90_000,

@@ -66,12 +66,9 @@ fn a_coarser_quality_makes_smaller_packets() {
             packets.map(|packet| packet.data.len()).collect::<Vec<_>>()
         });
         // Each packet, so that it holds for those after the first.
-        for n in 0..4 {
-            let sizes = [0, 1, 2].map(|at| bytes[at][n]);
-            assert!(
-                sizes.is_sorted_by(|finer, coarser| finer > coarser),
-                "{codec:?}, picture {n}: {sizes:?}"
-            );
+        let [fine, usual, coarse] = &bytes;
+        for (n, ((fine, usual), coarse)) in fine.iter().zip(usual).zip(coarse).enumerate() {
+            assert!(fine > usual && usual > coarse, "{codec:?}, picture {n}: {fine}, {usual}, {coarse}");
         }
     }
 }
