@@ -3,6 +3,7 @@
 //! Called by the decode pool, on its threads: milliseconds of work. No I/O, no clock. That the picture is whole was found out
 //! before; what FFmpeg says it had to make up is refused here all the same.
 
+mod memory;
 mod raw;
 mod stream;
 #[cfg(test)]
@@ -15,6 +16,8 @@ use pixels::I420;
 
 use crate::input::planes::Converter;
 use crate::keyframe::{Codec, Keyframe};
+
+pub use memory::keep_memory;
 
 /// Why a keyframe can't be shown.
 #[derive(Debug, thiserror::Error)]

@@ -105,3 +105,26 @@ fn every_codec_that_is_looked_for_can_be_decoded_here() {
         assert!(supported(codec), "{}", codec.name());
     }
 }
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_picture_takes_no_new_memory_from_the_kernel_when_one_was_decoded_before() {
+    /// Pages this thread was given so far.
+    fn pages() -> u64 {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        // proc(5): minflt is field 10; what stands behind the name begins with field 3.
+        stat.rsplit_once(')').unwrap().1.split_whitespace().nth(7).unwrap().parse().unwrap()
+    }
+    let keyframe = made("1280x720", "-c:v libx264 -preset ultrafast");
+    keep_memory();
+    // On a thread of its own, as in the pool: what is free elsewhere is of no use there.
+    let decode_on = move || {
+        let mut into = picture();
+        decode(&keyframe, &mut into).unwrap();
+        let before = pages();
+        (0..20).for_each(|_| decode(&keyframe, &mut into).unwrap());
+        pages() - before
+    };
+    let pages = std::thread::spawn(decode_on).join().unwrap();
+    assert!(pages < 20 * 40, "{pages} pages for 20 pictures; one has about 700");
+}
