@@ -88,7 +88,9 @@ impl Roster {
             self.follow_file(file).await?;
         }
         if let Some(wish) = &self.0.channel {
-            self.0.captures.put(vec![wish.clone()]).await?;
+            for refused in self.0.captures.put(vec![wish.clone()]).await?.into_iter().filter_map(Result::err) {
+                warn!(stream = %wish.name, error = %refused, "the channel of the settings is not followed");
+            }
         }
         Ok(())
     }
@@ -115,9 +117,15 @@ impl Roster {
     }
 }
 
+/// The game that the channel of the settings has always been watched for.
+const CHANNEL_PACK: &str = "fifa20";
+
 fn channel(login: &str) -> Result<Wish> {
     let target = Target::parse("capture.channel", login, Trust::Operator)?;
-    Ok(Wish::new(StreamName::parse(login)?, target, Trust::Operator))
+    let name = capture::login(&target).unwrap_or(login);
+    let mut wish = Wish::new(StreamName::parse(name)?, target.clone(), Trust::Operator);
+    wish.pack = Some(CHANNEL_PACK.to_owned());
+    Ok(wish)
 }
 
 fn read(file: &Path) -> Result<String> {

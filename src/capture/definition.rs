@@ -63,7 +63,7 @@ impl Definition {
 
     /// `wish` for a stream there is.
     pub(super) fn updated(&self, wish: Wish) -> Self {
-        let Wish { name, target, trust, priority, pack, quality, interval, listed } = wish;
+        let Wish { name, target, trust, priority, pack, quality, interval, listed: _ } = wish;
         Self {
             name,
             // An address the operator has written stays trusted when the same comes over the API.
@@ -74,7 +74,8 @@ impl Definition {
             quality: quality.or(self.quality),
             interval: interval.or(self.interval),
             created_at: self.created_at,
-            listed: listed || self.listed,
+            // What somebody else has added does not end with the file.
+            listed: self.listed,
         }
     }
 

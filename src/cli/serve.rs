@@ -81,10 +81,11 @@ impl Serve {
 pub(super) async fn serve(resolved: Resolved, started: impl FnOnce(&App)) -> Result<ExitCode> {
     let _logging = logging::start(&resolved.config.logging, resolved.config.server.debug)?;
     media::init();
-    let app = App::start(resolved, Clock::real()).await?;
-    started(&app);
+    // Before anything starts: by itself a hangup ends a process, and one may come while the store is opened.
     let mut again =
         signal(SignalKind::hangup()).map_err(|e| Error::internal("can't listen for signals", e))?;
+    let app = App::start(resolved, Clock::real()).await?;
+    started(&app);
     let mut stop = std::pin::pin!(asked_to_stop());
     loop {
         tokio::select! {

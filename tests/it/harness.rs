@@ -424,6 +424,7 @@ impl Process {
             "server.ws_port=0",
             "server.metrics_port=0",
             "server.health_port=0",
+            "server.rtmp_port=0",
             "recording.min_free_gb=0",
             "logging.format=json",
             "logging.file=null",

@@ -216,9 +216,9 @@ async fn a_port_in_use_is_one_line_that_names_its_setting() {
     let folder = TempDir::new().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    for setting in ["port", "api_port", "ws_port", "metrics_port", "health_port"] {
+    for setting in ["port", "api_port", "ws_port", "metrics_port", "health_port", "rtmp_port"] {
         let mut args = vec!["serve".to_owned(), "--host".to_owned(), "127.0.0.1".to_owned()];
-        for other in ["port", "api_port", "ws_port", "metrics_port", "health_port"] {
+        for other in ["port", "api_port", "ws_port", "metrics_port", "health_port", "rtmp_port"] {
             let value = if other == setting { &port } else { "auto" };
             args.extend(["--set".to_owned(), format!("server.{other}={value}")]);
         }
@@ -315,7 +315,7 @@ async fn doctor_looks_and_changes_nothing() {
     let folder = TempDir::new().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let ports = "api_port: 0\n  ws_port: 0\n  metrics_port: 0\n  health_port: 0";
+    let ports = "api_port: 0\n  ws_port: 0\n  metrics_port: 0\n  health_port: 0\n  rtmp_port: 0";
     let config = |port: u16| {
         format!("server:\n  host: 127.0.0.1\n  port: {port}\n  {ports}\nlogging:\n  file: null\n")
     };
@@ -423,7 +423,7 @@ async fn the_demo_serves_two_moving_pictures_and_says_where() {
         "--set",
         "server.port=auto",
     ]);
-    for off in ["api_port", "ws_port", "metrics_port", "health_port"] {
+    for off in ["api_port", "ws_port", "metrics_port", "health_port", "rtmp_port"] {
         command.args(["--set", &format!("server.{off}=0")]);
     }
     let program = Program::start(command.args(["--set", "recording.min_free_gb=0"]));

@@ -342,7 +342,7 @@ impl Served {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .current_dir(folder.path());
         command.args([env!("CARGO_BIN_EXE_onair"), "serve", "--host", "127.0.0.1", "--port", "auto"]);
-        for off in ["api_port", "ws_port", "metrics_port", "health_port"] {
+        for off in ["api_port", "ws_port", "metrics_port", "health_port", "rtmp_port"] {
             command.args(["--set", &format!("server.{off}=0")]);
         }
         let mut program = Program::start(command.args(["--set", "recording.min_free_gb=0"]).args(args));
@@ -362,7 +362,7 @@ impl Served {
 }
 
 /// The address of the main port, by the log.
-fn listening(log: &str) -> Option<SocketAddr> {
+pub(crate) fn listening(log: &str) -> Option<SocketAddr> {
     let (_, rest) = log.split_once("listening (server.port) address=")?;
     rest.split_once('\n')?.0.trim().parse().ok()
 }
