@@ -142,8 +142,11 @@ impl Pool {
 }
 
 fn see(keyframe: &Keyframe, want: Want, planes: &mut I420) -> Result<Seen> {
-    decode::decode(keyframe, planes)
-        .map_err(|e| Error::invalid("frame", "the picture can't be decoded").caused_by(e))?;
+    let decoded = match want {
+        Want::Verdict => decode::decode_unsmoothed(keyframe, planes),
+        Want::Jpeg { .. } => decode::decode(keyframe, planes),
+    };
+    decoded.map_err(|e| Error::invalid("frame", "the picture can't be decoded").caused_by(e))?;
     let Want::Jpeg { width } = want else { return Ok(Seen { jpeg: None }) };
     let encode = |picture: &I420| -> Result<Bytes> {
         let mut encoder =

@@ -3,8 +3,15 @@
 
 use ffmpeg_next::{Error, codec, ffi, frame};
 
+use super::Edges;
+
 /// Gives a decoder that is not open yet the stream's headers, and a limit to the pictures it makes room for.
-pub(super) fn prepare(context: &mut codec::Context, config: &[u8], max_pixels: i64) -> Result<(), Error> {
+pub(super) fn prepare(
+    context: &mut codec::Context,
+    config: &[u8],
+    max_pixels: i64,
+    edges: Edges,
+) -> Result<(), Error> {
     let no_memory = Error::Other { errno: ffmpeg_next::util::error::ENOMEM };
     let padding = ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize;
     let size = i32::try_from(config.len()).map_err(|_| no_memory)?;
@@ -13,6 +20,9 @@ pub(super) fn prepare(context: &mut codec::Context, config: &[u8], max_pixels: i
     unsafe {
         let context = context.as_mut_ptr();
         (*context).max_pixels = max_pixels;
+        if edges == Edges::AsCoded {
+            (*context).skip_loop_filter = ffi::AVDiscard::AVDISCARD_ALL;
+        }
         if size > 0 {
             let buffer = ffi::av_mallocz(config.len() + padding).cast::<u8>();
             if buffer.is_null() {

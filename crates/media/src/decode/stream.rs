@@ -7,7 +7,7 @@ use ffmpeg_next::util::error::EAGAIN;
 use ffmpeg_next::{Packet, frame};
 use pixels::I420;
 
-use super::{Error, raw};
+use super::{Edges, Error, raw};
 use crate::input::planes::Converter;
 
 /// One decoder with the pictures it refers to. A new configuration needs a new one.
@@ -30,7 +30,7 @@ impl StreamDecoder {
         // More threads would hold as many pictures back.
         context.set_threading(threading::Config::count(1));
         let side = i64::from(max_side) + 128;
-        raw::prepare(&mut context, config, side * side).map_err(Error::Decode)?;
+        raw::prepare(&mut context, config, side * side, Edges::Smoothed).map_err(Error::Decode)?;
         let opened = context.decoder().open_as(library).and_then(decoder::Opened::video);
         let decoder = opened.map_err(Error::Decode)?;
         Ok(Self { decoder, converter: Converter::new(1), decoded: frame::Video::empty() })

@@ -63,6 +63,23 @@ fn pictures_of_more_bits_or_more_colour_become_planes_of_eight_bits() {
 }
 
 #[test]
+fn edges_as_coded_change_little_and_only_near_them() {
+    for coding in [
+        "-c:v libx264 -preset ultrafast -x264-params no-deblock=0:qp=28",
+        "-c:v libx265 -x265-params log-level=none:pools=1",
+    ] {
+        let keyframe = made("320x180", coding);
+        let (mut smoothed, mut coded) = (picture(), picture());
+        decode(&keyframe, &mut smoothed).unwrap();
+        decode_unsmoothed(&keyframe, &mut coded).unwrap();
+        let pairs = smoothed.y.rows().flatten().zip(coded.y.rows().flatten());
+        let error: u64 = pairs.map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2)).sum();
+        assert!(error > 0, "{coding}: the filter ran");
+        assert!(error < 320 * 180 * 16, "{coding}: off by {} squared on average", error / (320 * 180));
+    }
+}
+
+#[test]
 fn one_picture_leaves_nothing_to_the_next() {
     let (large, small) = (made("640x360", "-c:v libx264"), made("98x58", "-c:v libx264"));
     let (mut fresh, mut used) = (picture(), picture());
