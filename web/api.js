@@ -4,6 +4,7 @@ const KEY = 'onair-token';
 
 export let token = sessionStorage.getItem(KEY) ?? '';
 let refused = () => {};
+let ahead = 0; // Milliseconds that the server's clock is ahead of ours.
 
 export function setToken(text) {
   token = text;
@@ -24,12 +25,13 @@ export async function ask(path, { method = 'GET', body, seconds = 8, any = false
   const response = await fetch(path, request).catch((e) => {
     throw new Error(e.name === 'TimeoutError' ? `No answer within ${seconds} seconds.` : 'It can’t be reached.');
   });
+  heard(response);
   if (response.ok || any) return response;
   if (response.status === 401 && used === token) refused(); // An answer to an earlier token says nothing of this one.
   const problem = await response.json().catch(() => ({}));
   const fields = (problem.errors ?? []).map((e) => `${e.field}: ${e.message}`).join('; ');
   const text = [problem.detail ?? `It answered ${response.status}`, fields].filter(Boolean).join(' – ');
-  throw Object.assign(new Error(text), { status: response.status });
+  throw Object.assign(new Error(text), { status: response.status, fields: problem.errors ?? [] });
 }
 
 export async function askJson(path, options) {
@@ -39,9 +41,20 @@ export async function askJson(path, options) {
   });
 }
 
+/** Its `Date` is cut to whole seconds. */
+function heard(response) {
+  const at = Date.parse(response.headers.get('date'));
+  if (at) ahead = at + 500 - Date.now();
+}
+
+/** Seconds since a time that the server told, by its own clock. */
+export const secondsSince = (text) => Math.max(0, (Date.now() + ahead - Date.parse(text)) / 1000);
+
 /** For elements that can't send a header. */
 const withToken = (path) => (token ? `${path}${path.includes('?') ? '&' : '?'}token=${encodeURIComponent(token)}` : path);
 
+export const listPath = (params) => `/api/streams?${new URLSearchParams(Object.entries(params).filter(([, value]) => value !== ''))}`;
+export const pictureUrl = (path) => withToken(path);
 export const streamPath = (name) => `/api/streams/${encodeURIComponent(name)}`;
 export const stillPath = (name, width) => `${streamPath(name)}/snapshot.jpg${width ? `?width=${width}` : ''}`;
 export const recordingsPath = (name, limit) => `/api/recordings?limit=${limit}${name ? `&stream=${encodeURIComponent(name)}` : ''}`;

@@ -6,6 +6,7 @@ export const counted = (n, noun) => `${count(n)} ${plural(n, noun)}`;
 export const plural = (n, noun) => (n === 1 ? noun : `${noun}s`);
 export const size = ({ width, height }) => (width ? `${width}×${height}` : '');
 export const timeOfDay = (date) => date.toLocaleTimeString();
+export const percent = (share) => share.toLocaleString([], { style: 'percent', maximumFractionDigits: 1 });
 export const moment = (text) => (text ? new Date(text).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' }) : 'unknown');
 
 export function bytes(n) {
@@ -23,4 +24,10 @@ export function age(seconds) {
 export function duration(seconds) {
   const [h, m, s] = [seconds / 3600, (seconds / 60) % 60, seconds % 60].map(Math.floor);
   return [h, h ? String(m).padStart(2, '0') : m, String(s).padStart(2, '0')].slice(h ? 0 : 1).join(':');
+}
+
+/** How often a stream is pictured, of which this many are taken a second. */
+export function pace(fps) {
+  const seconds = 1 / fps;
+  return fps > 0 ? `every ${seconds.toLocaleString([], { maximumFractionDigits: seconds < 10 ? 1 : 0 })} s` : '';
 }

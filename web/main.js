@@ -1,8 +1,9 @@
 // The first page: which view is open, how the server is, the token, the keys. Every stream as it is now, or plainly that it can't
 // be told: nothing here is remembered but the token.
 
-import { ask, onRefused, setToken, token } from './api.js';
+import { ask, askJson, onRefused, setToken, token } from './api.js';
 import { $, say } from './dom.js';
+import './follow.js';
 import { capital, count, plural, timeOfDay } from './format.js';
 import * as pictures from './pictures.js';
 import * as polling from './poll.js';
@@ -12,10 +13,11 @@ import * as stream from './stream.js';
 import { attempt } from './toast.js';
 import * as wall from './wall.js';
 
-const SECTIONS = { loading: [], 'sign-in': [], wall: [], push: [], stream: ['recordings'], recordings: [] };
+const SECTIONS = { loading: [], 'sign-in': [], wall: [], add: [], stream: ['recordings'], recordings: [] };
 
-let streams = null; // What the server said last.
+let streams = null; // How many there are, as the server said last.
 let heard = null; // When it said so.
+let answers = {}; // Of the view: what the server said last.
 let locked = false; // The token is being asked for.
 let route = { view: 'wall' };
 let scrolled = 0; // On the wall, to return to.
@@ -30,7 +32,8 @@ function go() {
   const before = route.view;
   if (before === 'wall') scrolled = scrollY;
   const [view, name = ''] = location.hash.replace(/^#\/?/, '').split('/').map(decode);
-  route = { view: ['stream', 'recordings', 'push'].includes(view) ? view : 'wall', name };
+  route = { view: ['stream', 'recordings', 'add'].includes(view) ? view : 'wall', name };
+  answers = {};
   document.title = name ? `${name} – onair` : 'onair';
   if (locked) return;
   stream.close();
@@ -41,6 +44,7 @@ function go() {
   scrollTo(0, route.view === 'wall' ? scrolled : 0);
   if (route.view === 'stream') $('stream-name').focus({ preventScroll: true });
   else if (before === 'stream') wall.focus(looked);
+  polling.poll();
   looked = name || looked;
 }
 
@@ -53,15 +57,18 @@ function decode(part) {
 }
 
 function render() {
-  if (!streams) {
+  if (streams === null) {
     show('loading');
     $('loading').hidden = polling.away;
     return;
   }
-  wall.render(streams, filter());
-  if (route.view === 'stream') stream.render(streams);
-  say($('push-title'), streams.length ? 'Push a stream' : 'Nothing on air yet');
-  show(route.view === 'wall' && !streams.length ? 'push' : route.view);
+  say($('add-title'), streams ? 'Add a stream' : 'Nothing on air yet');
+  show(route.view === 'wall' && !streams ? 'add' : route.view);
+  if (route.view === 'wall' && answers.list) wall.render(answers.list);
+  if (route.view === 'stream' && answers.stream !== undefined) {
+    stream.render(answers.stream);
+    $('recordings').hidden = answers.stream?.source.kind === 'pull'; // Only what is pushed is recorded.
+  }
   pictures.arrange();
 }
 
@@ -75,14 +82,26 @@ function show(section) {
 
 $('search').oninput = () => {
   recordings.setFilter(filter());
-  if (['stream', 'push'].includes(route.view)) location.hash = '#/';
-  else if (!locked) render();
+  if (['stream', 'add'].includes(route.view)) location.hash = '#/';
+  else if (!locked && route.view === 'wall') polling.poll();
 };
 
 // --- The server
 
-function reached(list, health) {
-  [streams, heard] = [list.streams, new Date()];
+/** All that is shown at the moment. */
+async function askAll() {
+  const of = route;
+  const inView = async () => {
+    if (of.view === 'wall') return { list: await wall.ask(filter()) };
+    return of.view === 'stream' ? { stream: await stream.ask() } : {};
+  };
+  const [{ stats }, health, seen] = await Promise.all([askJson('/api/status'), askJson('/health', { any: true }), inView()]);
+  return { of, stats, health, seen };
+}
+
+function reached({ of, stats, health, seen }) {
+  [streams, heard] = [stats.streams, new Date()];
+  if (of === route) answers = seen; // Else another view was opened meanwhile.
   setAway(false);
   pictures.pause(false);
   const ill = Object.entries(health.components ?? {}).filter(([, c]) => c.status !== 'ok');
@@ -90,7 +109,7 @@ function reached(list, health) {
   say($('health'), known[health.status] ?? 'Unknown').dataset.is = health.status;
   $('trouble').hidden = !ill.length;
   say($('trouble'), ill.map(([name, c]) => `${capital(name)}: ${c.detail ?? c.status}`).join(' · '));
-  setFigures(list.total, streams.reduce((sum, s) => sum + s.viewer_count, 0));
+  setFigures(stats.streams, stats.viewers);
   $('leave').hidden = !token;
   render();
 }
@@ -155,7 +174,7 @@ onRefused(() => {
 
 function forget() {
   setToken('');
-  [streams, heard] = [null, null];
+  [streams, heard, answers] = [null, null, {}];
   $('leave').hidden = true;
 }
 
@@ -194,7 +213,7 @@ function begin() {
   locked = false;
   push.render();
   go();
-  polling.start(reached, lost);
+  polling.start(askAll, reached, lost);
 }
 
 addEventListener('hashchange', go);

@@ -8,6 +8,7 @@ import { ask, liveUrl, stillPath } from './api.js';
 const MOST_LIVE = 4; // Browsers open six HTTP/1.1 connections to a host; two stay free for everything else.
 const TILE = { fps: 12, width: 480 };
 const ALONE = { fps: 0, width: 1280 }; // 0: all frames.
+const FETCHED = 'pull'; // A stream that changes every few seconds: a still says as much as a connection held open for it.
 const RETRY_MS = 3000;
 const SETTLE_MS = 6000; // By then the server counts a live picture as a viewer.
 const WINDOW_MS = 5000; // A window that shows pictures says so with each poll.
@@ -51,7 +52,8 @@ export class Picture {
   }
 
   get mayLive() {
-    return this.isWanted && this.stream.state === 'online' && Date.now() >= this.#notBefore;
+    const moves = this.alone || this.stream?.source.kind !== FETCHED;
+    return this.isWanted && moves && this.stream.state === 'online' && Date.now() >= this.#notBefore;
   }
 
   get #most() {

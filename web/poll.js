@@ -1,7 +1,7 @@
-// What is on air: asked every two seconds, at once when an event says that a stream came or went, and with growing pauses while
-// the server is away. Hands each answer to the page and shows nothing itself.
+// When the server is asked: every two seconds, at once when an event says that a stream came or went, and with growing pauses while
+// it is away. What is asked, and what is made of the answer, is the page's affair; shows nothing itself.
 
-import { askJson, eventsUrl } from './api.js';
+import { eventsUrl } from './api.js';
 
 const EVERY_MS = 2000;
 const SOON_MS = 100;
@@ -19,9 +19,9 @@ let dueAt = 0;
 
 const backOff = (failed) => BACK_OFF_S[Math.min(failed, BACK_OFF_S.length - 1)] * 1000;
 
-/** From now on `reached({streams, total}, health)` or `lost(error)` is called with each answer. */
-export function start(reached, lost) {
-  listener = { reached, lost };
+/** From now on `ask()` is called each time, and then `reached(answer)` or `lost(error)`. */
+export function start(ask, reached, lost) {
+  listener = { ask, reached, lost };
   poll();
 }
 
@@ -37,7 +37,7 @@ export async function poll() {
   [polling, again] = [true, false];
   let result;
   try {
-    result = await Promise.all([askJson('/api/streams'), askJson('/health', { any: true })]);
+    result = await listener.ask();
     [away, failures] = [false, 0];
   } catch (e) {
     result = e;
@@ -50,7 +50,7 @@ export async function poll() {
     listener.lost(result);
   } else {
     listen();
-    listener.reached(...result);
+    listener.reached(result);
   }
   const wait = away ? backOff(failures - 1) : again ? SOON_MS : EVERY_MS;
   dueAt = Date.now() + wait;

@@ -21,7 +21,7 @@ macro_rules! script {
     };
 }
 
-const FILES: [(&str, &str, &str); 20] = [
+const FILES: [(&str, &str, &str); 22] = [
     ("/", HTML, include_str!("../../web/index.html")),
     ("/api/docs", HTML, include_str!("../../web/docs.html")),
     ("/assets/style.css", "text/css; charset=utf-8", include_str!("../../web/style.css")),
@@ -29,6 +29,8 @@ const FILES: [(&str, &str, &str); 20] = [
     script!("main.js"),
     script!("wall.js"),
     script!("stream.js"),
+    script!("captures.js"),
+    script!("follow.js"),
     script!("recordings.js"),
     script!("player.js"),
     script!("push.js"),

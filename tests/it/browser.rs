@@ -8,11 +8,13 @@ use std::process::{Child, Command, Stdio};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use sim::fault::Fault;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use crate::follow::{OFTEN, Twitch};
 use crate::harness::{Server, client, number};
 use crate::tools::{
     pictures_of, probe, push_paced, recording, repository, sidecar, sooner_or_later, tool, while_pushing,
@@ -267,14 +269,21 @@ async fn a_recording_plays_in_the_page_as_long_as_it_is_and_seeks_to_the_frame()
     let duration = browser.eval("document.querySelector('#player video').duration").await.as_f64().unwrap();
     assert!((duration - sidecar["duration_seconds"].as_f64().unwrap()).abs() < 0.05, "{duration} {sidecar}");
     browser.until("document.querySelector('#player video').ended").await;
+    // `seeked` may come before the picture is there to be drawn; only this says which one is, and when.
+    let watch = format!(
+        "(() => {{ const video = document.querySelector('#player video'); window.seen = {{ time: -1 }}; \
+         const look = (_, {{ mediaTime: time }}) => {{ window.seen = {{ time, picture: ({NUMBER})(video) }}; \
+         video.requestVideoFrameCallback(look); }}; video.requestVideoFrameCallback(look); }})()"
+    );
+    browser.eval(&watch).await;
     for frame in [30, 3, 17, 39, 0] {
+        let from = told.times[frame];
         let until = told.times.get(frame + 1).copied().unwrap_or(told.duration);
-        let middle = f64::midpoint(told.times[frame], until);
-        let seek = format!(
-            "new Promise((done) => {{ const video = document.querySelector('#player video'); \
-             video.onseeked = () => done(({NUMBER})(video)); video.currentTime = {middle}; }})"
-        );
-        let seen = number_in(&browser.eval(&seek).await);
+        let middle = f64::midpoint(from, until);
+        browser.eval(&format!("document.querySelector('#player video').currentTime = {middle}")).await;
+        let early = (until - from) / 2.0;
+        browser.until(&format!("seen.time > {from} - {early} && seen.time < {middle}")).await;
+        let seen = number_in(&browser.eval("seen.picture").await);
         assert_eq!(seen.map(|seen| seen as usize), Some(frame), "at {middle}");
     }
     browser.screenshot("player", None).await;
@@ -333,6 +342,206 @@ async fn the_api_page_shows_every_route() {
     browser.screenshot("docs", None).await;
     assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
     assert_eq!(browser.hosts(), [server.address().to_string()]);
+    drop(browser);
+    server.stop().await;
+}
+
+/// What a page's element says, one text an element.
+fn texts(selector: &str) -> String {
+    format!("[...document.querySelectorAll('{selector}')].map((one) => one.textContent)")
+}
+
+/// Writes into a field, as typing does.
+fn write(selector: &str, text: &str) -> String {
+    format!("document.querySelector('{selector}').value = {}", json!(text))
+}
+
+impl Browser {
+    async fn click(&mut self, selector: &str) {
+        self.eval(&format!("document.querySelector('{selector}').click()")).await;
+    }
+
+    async fn look_like(&mut self, scheme: &str, width: u32) {
+        let phone = width < 600;
+        let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": phone });
+        self.call("Emulation.setDeviceMetricsOverride", size).await;
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.call("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// Pictures of the page in both colour schemes, wide and as a phone shows it, where nothing may stick out.
+    async fn in_every_light(&mut self, name: &str) {
+        for (scheme, width) in [("light", 1280), ("dark", 1280), ("dark", 390), ("light", 390)] {
+            self.look_like(scheme, width).await;
+            self.until(&format!("document.documentElement.scrollWidth <= {width}")).await;
+            // Buttons change their colour within a moment.
+            self.until("document.getAnimations().every((one) => one.constructor.name !== 'CSSTransition')")
+                .await;
+            self.screenshot(&format!("{name}-{scheme}-{width}"), None).await;
+        }
+        self.look_like("light", 1280).await;
+    }
+
+    /// As [`Self::complaints`], but for requests that the server was meant to refuse.
+    fn surprises(&self) -> Vec<&Value> {
+        self.complaints().into_iter().filter(|told| told["entry"]["source"] != "network").collect()
+    }
+}
+
+/// The number in the first tile's picture, as it was drawn.
+const TILE: &str = "document.querySelector('#tiles canvas').toDataURL('image/jpeg', 0.95)";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_added_in_the_page_is_shown_with_its_troubles_and_forgotten() {
+    let twitch = Twitch::start(2).await;
+    let server = twitch.server(&[OFTEN]).await;
+    let mut browser = Browser::start(&server).await;
+    browser.open(&server.url("/")).await;
+    browser.until("document.getElementById('add-title')?.textContent === 'Nothing on air yet'").await;
+    browser.eval(&write("#follow [name=source]", "not a channel")).await;
+    browser.eval(&write("#follow [name=interval]", "often")).await;
+    browser.click("#follow .primary").await;
+    browser.until("document.querySelector('[data-e=interval]').textContent !== ''").await;
+    browser.eval(&write("#follow [name=interval]", "0.01")).await;
+    browser.click("#follow .primary").await;
+    browser
+        .until("document.querySelector('[data-e=\"username url\"]').textContent.includes('1 to 25')")
+        .await;
+    let said = browser.eval(&texts("#follow em:not(:empty)")).await;
+    assert_eq!(said.as_array().unwrap().len(), 2, "{said}");
+    browser.in_every_light("add").await;
+
+    browser.eval(&write("#follow [name=source]", "Sim_0001")).await;
+    browser.eval(&write("#follow [name=interval]", "")).await;
+    browser.eval(&write("#follow [name=priority]", "3")).await;
+    browser.click("#follow .primary").await;
+    browser.until("document.querySelector('#followed a').textContent === 'sim_0001'").await;
+    assert_eq!(server.stream("sim_0001").await["priority"], 3);
+    browser.eval("location.hash = '#/'").await;
+    browser.until("document.querySelector('#tiles .tile')?.dataset.state === 'online'").await;
+    let mut seen = Vec::new();
+    sooner_or_later("the tile shows a picture that changes", async || {
+        seen.extend(number_in(&browser.eval(TILE).await));
+        seen.dedup();
+        seen.len() >= 2
+    })
+    .await;
+    assert_eq!(
+        browser.eval("document.querySelectorAll('#tiles img').length").await,
+        0,
+        "a connection is held"
+    );
+    browser.until("document.querySelector('#tiles [data-f=rate]').textContent === 'every 0.2 s'").await;
+    assert_eq!(browser.eval("document.querySelector('#tiles [data-do=record]').hidden").await, true);
+
+    twitch.world.fault("sim_0001", Fault::SegmentHtml {}, None).unwrap();
+    browser.until("document.querySelector('#tiles [data-f=reason]').textContent.includes('HTML')").await;
+    assert_eq!(browser.eval("document.querySelector('#tiles .tile').dataset.state").await, "error");
+    browser.in_every_light("wall-error").await;
+    twitch.world.clear("sim_0001").unwrap();
+    browser.until("document.querySelector('#tiles .tile').dataset.state === 'online'").await;
+    browser.until("document.querySelector('#tiles [data-f=reason]').hidden").await;
+
+    browser.click("#tiles [data-f=name]").await;
+    browser
+        .until("[...document.querySelectorAll('#strip img')].filter((img) => img.naturalWidth).length > 1")
+        .await;
+    browser.until("document.getElementById('importance').querySelector('select').value === '3'").await;
+    browser.in_every_light("followed").await;
+    browser.click("#strip li:first-child button").await;
+    browser.until("document.querySelector('#shot[open] img')?.naturalWidth === 284").await;
+    browser.screenshot("followed-large", None).await;
+    browser.click("#shot form button").await;
+    let choose = "(() => { const select = document.querySelector('#importance select'); select.value = '1'; \
+                  select.dispatchEvent(new Event('change', { bubbles: true })); })()";
+    browser.eval(choose).await;
+    sooner_or_later("it is most important", async || server.stream("sim_0001").await["priority"] == 1).await;
+
+    browser.click("#stream [data-do=delete]").await;
+    browser.until("document.getElementById('confirm').open").await;
+    let warning = browser.eval("document.getElementById('confirm-text').textContent").await;
+    assert_eq!(warning, "It is followed no longer; its captured pictures are deleted.");
+    browser.click("#confirm .danger").await;
+    sooner_or_later("it is gone", async || server.stream("sim_0001").await == Value::Null).await;
+    browser.until("document.getElementById('add-title').textContent === 'Nothing on air yet'").await;
+    browser.until("!document.getElementById('add').hidden").await;
+    assert!(browser.surprises().is_empty(), "{:?}", browser.surprises());
+    assert_eq!(browser.hosts(), [server.address().to_string()]);
+    drop(browser);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_are_added_in_the_page_and_refused_lines_stay_to_be_mended() {
+    let twitch = Twitch::start(2).await;
+    let server = twitch.server(&[OFTEN]).await;
+    let mut browser = Browser::start(&server).await;
+    browser.open(&server.url("/#/add")).await;
+    browser.until("document.querySelectorAll('#importance option').length === 10").await;
+    let lines =
+        "sim_0001\n\n# ours\nno-login!\nsim_0002 second  # another name\na b c\nstatus\nhttps://h/x.m3u8\n";
+    browser.eval(&write("#lines textarea", lines)).await;
+    browser.click("#lines .primary").await;
+    browser.until("document.getElementById('lines-done').textContent !== ''").await;
+    let done = browser.eval("document.getElementById('lines-done').textContent").await;
+    assert_eq!(done, "2 streams added, 4 lines refused, left above to be mended.");
+    let refused = json!(["no-login!", "a b c", "status", "https://h/x.m3u8"]);
+    assert_eq!(browser.eval(&texts("#refused code")).await, refused);
+    let left = browser.eval("document.querySelector('#lines textarea').value.split('\\n')").await;
+    assert_eq!(left, refused);
+    let reasons = browser.eval(&texts("#refused span")).await;
+    for (reason, part) in
+        reasons.as_array().unwrap().iter().zip(["Twitch channel", "more than", "reserved", "needs a name"])
+    {
+        assert!(reason.as_str().unwrap().contains(part), "{reason} does not say {part}");
+    }
+    browser.screenshot("add-many", None).await;
+    for name in ["sim_0001", "second"] {
+        server.in_state(name, "online").await;
+    }
+    assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
+    drop(browser);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_streams_cost_the_page_what_is_on_screen() {
+    let twitch = Twitch::start(1).await;
+    let server = twitch.server(&[("capture.max_streams", "1000"), ("capture.max_concurrent", "1")]).await;
+    let names: Vec<_> = (0..999).map(|n| format!("channel_{n:03}")).collect();
+    server.post_json("/api/streams/bulk", &json!({ "streams": names })).await.json();
+    server.post_json("/api/streams", &json!({ "username": "sim_0001", "priority": 1 })).await.json();
+    server.in_state("sim_0001", "online").await;
+    let mut browser = Browser::start(&server).await;
+    browser.open(&server.url("/")).await;
+    browser.until("document.querySelector('#states [data-is=online] b')?.textContent === '1'").await;
+    let all = "document.querySelector('#states .chip b').textContent";
+    assert_eq!(browser.eval(all).await, "1,000");
+    browser.until("document.querySelectorAll('#tiles li').length > 6").await;
+    browser.eval("scrollTo(0, 1e9)").await;
+    let last = "[...document.querySelectorAll('#tiles [data-f=name]')].at(-1)";
+    browser.until(&format!("{last}.textContent === 'sim_0001'")).await;
+    let bottom = format!("{last}.getBoundingClientRect().bottom");
+    browser.until(&format!("scrollTo(0, 1e9) || {bottom} > 0 && {bottom} < innerHeight")).await;
+    browser.until("[...document.querySelectorAll('#tiles canvas')].at(-1).width > 0").await;
+    browser.screenshot("wall-thousand-end", None).await;
+    let tiles = browser.eval("document.querySelectorAll('#tiles li').length").await.as_u64().unwrap();
+    assert!(tiles <= 60, "{tiles} tiles");
+    // Each answer, however many streams there are, is about those on screen.
+    let largest = "Math.max(...performance.getEntriesByType('resource').filter((one) => \
+                   one.name.includes('/api/streams?')).map((one) => one.decodedBodySize))";
+    let largest = browser.eval(largest).await.as_u64().unwrap();
+    assert!((1..80_000).contains(&largest), "{largest} bytes");
+
+    browser.click("#states [data-is=online]").await;
+    browser.until(&format!("{}.join() === 'sim_0001'", texts("#tiles [data-f=name]"))).await;
+    browser.screenshot("wall-thousand-online", None).await;
+    browser.click("#states .chip").await;
+    browser.eval(&write("#search", "channel_42")).await;
+    browser.eval("document.getElementById('search').oninput()").await;
+    browser.until("document.querySelectorAll('#tiles li').length === 10").await;
+    browser.until(&format!("{all} === '10'")).await;
+    assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
     drop(browser);
     server.stop().await;
 }
