@@ -5,7 +5,7 @@
 //! item once the ring has grown.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -40,11 +40,44 @@ pub struct Bound {
     pub weight: usize,
 }
 
+/// Weight that several queues may hold together. One item per queue passes even so, that none stands still for the others.
+#[derive(Debug)]
+pub struct Budget {
+    most: usize,
+    used: AtomicUsize,
+}
+
+impl Budget {
+    pub const fn new(most: usize) -> Self {
+        Self { most, used: AtomicUsize::new(0) }
+    }
+
+    /// Weight that waits in all its queues.
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    fn has_room(&self, weight: usize) -> bool {
+        self.used().saturating_add(weight) <= self.most
+    }
+}
+
 pub fn bounded<T>(bound: Bound, full: Full, dropped: Counter) -> (Sender<T>, Receiver<T>) {
+    bounded_within(bound, full, dropped, Arc::new(Budget::new(usize::MAX)))
+}
+
+/// A queue that shares `budget` with others.
+pub fn bounded_within<T>(
+    bound: Bound,
+    full: Full,
+    dropped: Counter,
+    budget: Arc<Budget>,
+) -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared {
         state: Mutex::new(State { items: VecDeque::new(), weight: 0, senders: 1, receiving: true }),
         arrived: Condvar::new(),
         bound,
+        budget,
         full,
         dropped,
     });
@@ -62,6 +95,7 @@ struct Shared<T> {
     state: Mutex<State<T>>,
     arrived: Condvar,
     bound: Bound,
+    budget: Arc<Budget>,
     full: Full,
     dropped: Counter,
 }
@@ -94,7 +128,15 @@ impl<T> Shared<T> {
     fn fits(&self, state: &State<T>, weight: usize) -> bool {
         state.items.is_empty()
             || (state.items.len() < self.bound.items
-                && state.weight.saturating_add(weight) <= self.bound.weight)
+                && state.weight.saturating_add(weight) <= self.bound.weight
+                && self.budget.has_room(weight))
+    }
+
+    fn take(&self, state: &mut State<T>) -> Option<T> {
+        let (item, weight) = state.items.pop_front()?;
+        state.weight -= weight;
+        self.budget.used.fetch_sub(weight, Ordering::Relaxed);
+        Some(item)
     }
 }
 
@@ -112,12 +154,12 @@ impl<T> Sender<T> {
                 self.0.dropped.add(1);
                 return Sent::Refused;
             }
-            let (_, old) = state.items.pop_front().expect("an empty queue fits anything");
-            state.weight -= old;
+            self.0.take(&mut state).expect("an empty queue fits anything");
             displaced += 1;
         }
         state.items.push_back((item, weight));
         state.weight += weight;
+        self.0.budget.used.fetch_add(weight, Ordering::Relaxed);
         drop(state);
         self.0.arrived.notify_one();
         self.0.dropped.add(displaced);
@@ -164,11 +206,8 @@ impl<T> Receiver<T> {
             .arrived
             .wait_timeout_while(state, timeout, |state| state.items.is_empty() && state.senders > 0)
             .expect("no code that can panic runs under this lock");
-        match state.items.pop_front() {
-            Some((item, weight)) => {
-                state.weight -= weight;
-                Received::Item(item)
-            }
+        match self.0.take(&mut state) {
+            Some(item) => Received::Item(item),
             None if state.senders == 0 => Received::Closed,
             None => Received::Empty,
         }
@@ -185,7 +224,7 @@ impl<T> Drop for Receiver<T> {
         let mut state = self.0.lock();
         state.receiving = false;
         let left = std::mem::take(&mut state.items);
-        state.weight = 0;
+        self.0.budget.used.fetch_sub(std::mem::take(&mut state.weight), Ordering::Relaxed);
         drop(state);
         self.0.dropped.add(left.len() as u64);
     }
@@ -229,6 +268,21 @@ mod tests {
         assert_eq!(drain(&receiver), [1]);
         assert_eq!(sender.send(3, 60), Sent::Queued);
         assert_eq!(sender.send(4, 60), Sent::Refused);
+    }
+
+    #[test]
+    fn queues_that_share_a_budget_hold_no_more_together_and_none_stands_still() {
+        let budget = Arc::new(Budget::new(100));
+        let queue = || bounded_within(BOUND, Full::DropNewest, Counter::default(), Arc::clone(&budget));
+        let ((one, from_one), (two, from_two)) = (queue(), queue());
+        assert_eq!(one.send(1, 60), Sent::Queued);
+        assert_eq!(two.send(2, 60), Sent::Queued, "the first of each passes");
+        assert_eq!(two.send(3, 1), Sent::Refused);
+        assert_eq!(drain(&from_one), [1]);
+        assert_eq!(two.send(4, 40), Sent::Queued);
+        assert_eq!(budget.used(), 100);
+        drop(from_two);
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]

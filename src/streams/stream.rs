@@ -194,7 +194,7 @@ impl Stream {
         if inner.ended {
             return None;
         }
-        let (sender, receiver) = queue::bounded(bound, full, dropped);
+        let (sender, receiver) = queue::bounded_within(bound, full, dropped, Arc::clone(&self.shared.taps));
         inner.taps.push(sender);
         Some(receiver)
     }

@@ -18,6 +18,7 @@ use super::publishers::Publisher;
 use super::stream::{Feed, Picture, Stream};
 use crate::base::clock::Clock;
 use crate::base::error::{Error, Kind, Result};
+use crate::base::queue::Budget;
 
 /// May be changed while streams run.
 #[derive(Clone, Copy, Debug)]
@@ -49,10 +50,14 @@ pub(super) struct Shared {
     pub(super) settings: ArcSwap<Settings>,
     /// Bytes of frames in all rings.
     pub(super) ring_bytes: AtomicUsize,
+    /// What waits in all taps together.
+    pub(super) taps: Arc<Budget>,
 }
 
 impl Shared {
     pub(super) const ALL_RINGS_BYTES: usize = 256 << 20;
+    /// Frames that wait for disks and encoders, of all streams.
+    const ALL_TAPS_BYTES: usize = 256 << 20;
 }
 
 /// Cheap to clone; clones are the same registry.
@@ -82,6 +87,7 @@ impl Registry {
                 clock,
                 settings: ArcSwap::from_pointee(settings),
                 ring_bytes: AtomicUsize::new(0),
+                taps: Arc::new(Budget::new(Shared::ALL_TAPS_BYTES)),
             }),
             map: ArcSwap::default(),
             changing: Mutex::new(Changing { closed: false }),
@@ -129,6 +135,11 @@ impl Registry {
     /// Bytes of frames kept in all rings.
     pub fn buffered_bytes(&self) -> usize {
         self.0.shared.ring_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of frames that wait in all taps.
+    pub fn waiting_bytes(&self) -> usize {
+        self.0.shared.taps.used()
     }
 
     pub fn changes(&self) -> broadcast::Receiver<Change> {
