@@ -6,6 +6,7 @@
 
 mod definition;
 mod engine;
+mod follow;
 mod frames;
 mod list;
 mod pool;
@@ -123,6 +124,8 @@ impl Captures {
         }));
         let (running, stopping) = (captures.clone(), tasks.stopping());
         tasks.supervise("captures", move || running.clone().run(stopping.clone()));
+        let (following, stopping) = (captures.clone(), tasks.stopping());
+        tasks.supervise("playlists", move || following.clone().follow(stopping.clone()));
         Ok(captures)
     }
 

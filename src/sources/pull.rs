@@ -182,6 +182,23 @@ impl Puller {
         }
     }
 
+    /// Whether the playlist should be read before the next capture, so that no segment passes by unseen.
+    pub fn is_overdue(&self) -> bool {
+        match &self.source {
+            Source::Hls(hls) if !self.stale => hls.is_overdue(self.shared.clock.now()),
+            Source::Hls(_) | Source::Unresolved | Source::Live(_) => false,
+        }
+    }
+
+    /// Reads the playlist and fetches nothing else; what is wrong with it is for the next capture to say.
+    pub async fn follow(&mut self, deadline: Duration) {
+        let Source::Hls(hls) = &mut self.source else { return };
+        let read = tokio::time::timeout(deadline, hls.follow(&self.shared, &mut self.fetched)).await;
+        if let Ok(Err(Stop::Stale(status))) = read {
+            self.forget(status);
+        }
+    }
+
     /// Takes effect at the next capture.
     pub fn set_quality(&mut self, quality: Quality) {
         self.stale |= std::mem::replace(&mut self.quality, quality) != quality && self.list.is_some();

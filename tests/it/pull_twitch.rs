@@ -97,6 +97,28 @@ async fn a_channel_gives_its_newest_picture_and_when_that_was_seen() {
 }
 
 #[tokio::test]
+async fn captures_far_apart_miss_no_segment_when_the_playlist_is_followed_between_them() {
+    let outside = Outside::new(|_| {}).await;
+    let mut followed = outside.puller(CHANNEL);
+    let mut neglected = outside.puller(CHANNEL);
+    for _ in 0..3 {
+        followed.capture(DEADLINE).await.unwrap();
+        neglected.capture(DEADLINE).await.unwrap();
+        assert!(!followed.is_overdue());
+        for _ in 0..6 {
+            outside.clock.advance(Duration::from_secs(10));
+            assert!(followed.is_overdue());
+            followed.follow(DEADLINE).await;
+        }
+    }
+    let gaps = |puller: &Puller| puller.segments().filter(|segment| segment.kind == SegmentKind::Gap).count();
+    assert_eq!(gaps(&followed), 0);
+    assert!(gaps(&neglected) > 0, "or there was nothing to follow for");
+    let counts = outside.world.counters(Some(CHANNEL));
+    assert!(counts.segments <= 2 * 6, "nothing but playlists is fetched between captures: {counts:?}");
+}
+
+#[tokio::test]
 async fn between_new_segments_there_is_nothing_new() {
     let outside = Outside::new(|_| {}).await;
     let mut puller = outside.puller(CHANNEL);

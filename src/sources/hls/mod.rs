@@ -45,6 +45,8 @@ pub(super) struct Hls {
     /// Where the playlist came from in the end, and trust in that.
     read_from: Option<(Url, Trust)>,
     read_at: Option<Monotonic>,
+    /// How long what the playlist lists lasts.
+    listed: Duration,
     follower: Follower,
     recorded: Option<Recorded>,
     estimate: Estimate,
@@ -82,6 +84,7 @@ impl Hls {
             live,
             read_from: None,
             read_at: None,
+            listed: Duration::ZERO,
             follower: Follower::default(),
             recorded: None,
             estimate: Estimate::default(),
@@ -143,6 +146,16 @@ impl Hls {
             }
         }
         Err(first_miss.unwrap_or_else(unchanged).into())
+    }
+
+    /// Whether the playlist must be read, or segments pass by unseen: a third of what it lists has gone by.
+    pub(super) fn is_overdue(&self, now: Monotonic) -> bool {
+        self.recorded.is_none() && self.read_at.is_some_and(|at| now.since(at) * 3 >= self.listed)
+    }
+
+    /// Reads the playlist and fetches nothing else.
+    pub(super) async fn follow(&mut self, shared: &Shared, fetched: &mut u64) -> Result<(), Stop> {
+        if self.recorded.is_some() { Ok(()) } else { self.read_playlist(shared, fetched).await }
     }
 
     fn captured(&mut self, segment: SegmentInfo, sample: Sample, fetched_bytes: u64) -> Captured {
@@ -231,6 +244,7 @@ impl Hls {
         let first = self.follower.knows_nothing();
         let taken = self.follower.take(media, &from.0, now, wall);
         (self.read_from, self.read_at) = (Some(from), Some(now));
+        self.listed = media.segments.iter().map(|segment| segment.duration).sum();
         if self.follower.restarts() != self.restarts {
             (self.restarts, self.captured) = (self.follower.restarts(), None);
         }
