@@ -88,7 +88,8 @@ impl Roster {
             self.follow_file(file).await?;
         }
         if let Some(wish) = &self.0.channel {
-            for refused in self.0.captures.put(vec![wish.clone()]).await?.into_iter().filter_map(Result::err) {
+            for refused in self.0.captures.put(vec![wish.clone()]).await?.into_iter().filter_map(Result::err)
+            {
                 warn!(stream = %wish.name, error = %refused, "the channel of the settings is not followed");
             }
         }

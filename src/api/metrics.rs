@@ -212,7 +212,12 @@ impl Sources {
         let frames = self.registry.buffered_bytes() as f64;
         to.gauge("memory_frames", "Memory held by kept frames", Some(&Unit::Bytes), frames)?;
         let waiting = self.registry.waiting_bytes() as f64;
-        to.gauge("memory_taps", "Memory held by frames that wait to be recorded", Some(&Unit::Bytes), waiting)?;
+        to.gauge(
+            "memory_taps",
+            "Memory held by frames that wait to be recorded",
+            Some(&Unit::Bytes),
+            waiting,
+        )?;
         to.counter("task_panics", "Panics of background work", None, self.tasks.panics())?;
         let refused = self.push.refused();
         let reasons = [

@@ -26,13 +26,14 @@ impl Captures {
             }
             let pulls: Vec<Arc<Pull>> = self.0.lock().by_name.values().cloned().collect();
             let deadline = self.0.settings().timeout;
-            let all = futures_util::stream::iter(pulls).for_each_concurrent(Self::AT_ONCE, |pull| async move {
-                // Whoever holds it captures, which reads the playlist too.
-                let Ok(mut held) = pull.puller.try_lock() else { return };
-                if let Some(kit) = held.as_mut().filter(|kit| kit.puller.is_overdue()) {
-                    kit.puller.follow(deadline).await;
-                }
-            });
+            let all =
+                futures_util::stream::iter(pulls).for_each_concurrent(Self::AT_ONCE, |pull| async move {
+                    // Whoever holds it captures, which reads the playlist too.
+                    let Ok(mut held) = pull.puller.try_lock() else { return };
+                    if let Some(kit) = held.as_mut().filter(|kit| kit.puller.is_overdue()) {
+                        kit.puller.follow(deadline).await;
+                    }
+                });
             tokio::select! {
                 () = all => {}
                 () = stopping.cancelled() => return,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::broadcast;
-use tracing::info;
+use tracing::{debug, info};
 
 use super::frame::Frame;
 use super::name::StreamName;
@@ -242,7 +242,12 @@ impl Registry {
         let mut next = Map::clone(&map);
         next.remove(name);
         self.0.map.store(Arc::new(next));
-        info!(stream = %stream.name, reason, frames = stream.stats().total_frames, "stream removed");
+        let frames = stream.stats().total_frames;
+        match stream.feed {
+            Feed::Push => info!(stream = %stream.name, reason, frames, "stream removed"),
+            // Thousands may come and go at once.
+            Feed::Pull => debug!(stream = %stream.name, reason, "stream removed"),
+        }
         self.announce(Change::Offline { name: stream.name.clone(), reason: reason.into() });
         Some(stream)
     }
