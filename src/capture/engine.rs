@@ -176,7 +176,7 @@ async fn attempt(inner: &Inner, pull: &Pull, deadline: Duration) -> Result<Captu
     inner.tally.fetch.add(inner.clock.now().since(began));
     let captured = captured?;
     if settings.decode {
-        let seen = inner.pool.look(captured.keyframe.clone(), Want::Verdict).await;
+        let seen = inner.pool.look(captured.keyframe.clone(), Want::Verdict, definition.priority).await;
         seen.map_err(|e| Failure { kind: FailureKind::Error(Cause::Keyframe), reason: e.to_string() })?;
     }
     Ok(captured)

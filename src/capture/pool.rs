@@ -3,8 +3,10 @@
 //! The one seam behind which what strangers send is decoded: coded bytes in, a JPEG or a verdict out. Nothing of one
 //! picture is left when the next comes. A panic while decoding costs that picture only.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,7 +28,10 @@ use crate::base::tasks::Tasks;
 pub(super) struct Pool(Arc<Inner>);
 
 struct Inner {
-    jobs: Sender<Job>,
+    /// The important first, then in the order they came. Whoever receives from the queue takes the first out of here.
+    waiting: Mutex<BTreeMap<(u8, u64), Job>>,
+    jobs: Sender<()>,
+    numbers: AtomicU64,
     clock: Clock,
     times: Histogram,
     dropped: Counter,
@@ -75,25 +80,43 @@ impl Pool {
     /// When a thread can't be started.
     pub(super) fn start(tasks: &Tasks, clock: Clock, threads: usize) -> Result<Self> {
         decode::keep_memory();
-        let dropped = Counter::default();
-        let (jobs, inbox) = queue::bounded(Self::WAITING, Full::DropNewest, dropped.clone());
-        let times = Histogram::new(&[0.001, 0.002, 0.004, 0.006, 0.008, 0.012, 0.016, 0.025, 0.05, 0.1, 0.5]);
-        let pool = Self(Arc::new(Inner { jobs, clock, times, dropped, panics: Counter::default() }));
+        let (pool, inbox) = Self::new(clock);
         let inbox = Arc::new(Mutex::new(inbox));
         for number in 0..threads.max(1) {
-            let (inbox, stop) = (Arc::clone(&inbox), tasks.stopping());
-            let pool = pool.clone();
-            tasks.thread(&format!("decode-{number}"), Self::STACK, move || pool.work(&inbox, &stop))?;
+            let (pool, inbox, stop) = (pool.clone(), Arc::clone(&inbox), tasks.stopping());
+            tasks.thread(&format!("decode-{number}"), Self::STACK, move || pool.work(inbox, &stop))?;
         }
         Ok(pool)
     }
 
+    /// Without threads, and what they take work from.
+    fn new(clock: Clock) -> (Self, Receiver<()>) {
+        let dropped = Counter::default();
+        let (jobs, inbox) = queue::bounded(Self::WAITING, Full::DropNewest, dropped.clone());
+        let times = Histogram::new(&[0.001, 0.002, 0.004, 0.006, 0.008, 0.012, 0.016, 0.025, 0.05, 0.1, 0.5]);
+        let (waiting, numbers, panics) = (Mutex::default(), AtomicU64::new(0), Counter::default());
+        (Self(Arc::new(Inner { waiting, jobs, numbers, clock, times, dropped, panics })), inbox)
+    }
+
+    /// Pictures of lower `priority` numbers come first: where more is captured than can be decoded, the important does not
+    /// wait behind the rest.
+    ///
     /// # Errors
     /// `Unavailable` when too many wait; `Invalid` when it can't be decoded.
-    pub(super) async fn look(&self, keyframe: Keyframe, want: Want) -> Result<Seen> {
+    pub(super) async fn look(&self, keyframe: Keyframe, want: Want, priority: u8) -> Result<Seen> {
         let (answer, seen) = oneshot::channel();
         let weight = keyframe.data.len();
-        match self.0.jobs.send(Job { keyframe, want, answer }, weight) {
+        let place = (priority, self.0.numbers.fetch_add(1, Ordering::Relaxed));
+        let sent = {
+            // Held until it is sent, so that nobody takes out what may be refused.
+            let mut waiting = self.0.waiting();
+            let sent = self.0.jobs.send((), weight);
+            if matches!(sent, Sent::Queued | Sent::Displaced(_)) {
+                waiting.insert(place, Job { keyframe, want, answer });
+            }
+            sent
+        };
+        match sent {
             Sent::Queued | Sent::Displaced(_) => {}
             Sent::Refused => {
                 return Err(Error::new(Kind::Unavailable, "too many pictures wait to be decoded"));
@@ -112,17 +135,27 @@ impl Pool {
         }
     }
 
-    fn work(&self, inbox: &Mutex<Receiver<Job>>, stop: &CancellationToken) {
+    fn work(&self, inbox: Arc<Mutex<Receiver<()>>>, stop: &CancellationToken) {
+        self.work_on(&inbox, stop);
+        // Whoever comes from now on is refused; whoever waits is told.
+        drop(inbox);
+        if stop.is_cancelled() {
+            self.0.waiting().clear();
+        }
+    }
+
+    fn work_on(&self, inbox: &Mutex<Receiver<()>>, stop: &CancellationToken) {
         let mut planes = I420::new(2, 2, Range::Limited, Matrix::Bt709);
         while !stop.is_cancelled() {
             // Whoever waits holds the inbox; it is given on as soon as a job is taken out.
             let received =
                 inbox.lock().expect("receiving does not panic").receive(Duration::from_millis(200));
-            let job = match received {
-                queue::Received::Item(job) => job,
+            match received {
+                queue::Received::Item(()) => {}
                 queue::Received::Empty => continue,
                 queue::Received::Closed => return,
-            };
+            }
+            let Some((_, job)) = self.0.waiting().pop_first() else { continue };
             let Job { keyframe, want, answer } = job;
             if answer.is_closed() {
                 continue;
@@ -138,6 +171,12 @@ impl Pool {
             // Whoever asked may have given up meanwhile.
             let _ = answer.send(seen);
         }
+    }
+}
+
+impl Inner {
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<(u8, u64), Job>> {
+        self.waiting.lock().expect("no code that can panic runs under this lock")
     }
 }
 
@@ -163,4 +202,38 @@ fn see(keyframe: &Keyframe, want: Want, planes: &mut I420) -> Result<Seen> {
         }
     };
     Ok(Seen { jpeg: Some(jpeg) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    use media::keyframe::Codec;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_important_are_decoded_first_and_everybody_is_answered() {
+        let (pool, inbox) = Pool::new(Clock::real());
+        let data = Bytes::from_static(b"no picture");
+        let noise = Keyframe { codec: Codec::H264, data, config: None, width: 16, height: 16, pts: 0 };
+        let mut looks =
+            [5, 1, 10, 5, 0].map(|priority| Box::pin(pool.look(noise.clone(), Want::Verdict, priority)));
+        for look in &mut looks {
+            assert!(poll_fn(|cx| Poll::Ready(look.as_mut().poll(cx).is_pending())).await);
+        }
+        let order: Vec<_> = pool.0.waiting().keys().copied().collect();
+        assert_eq!(order, [(0, 4), (1, 1), (5, 0), (5, 3), (10, 2)]);
+
+        let (tasks, worker) = (Tasks::default(), pool.clone());
+        let (inbox, stop) = (Arc::new(Mutex::new(inbox)), tasks.stopping());
+        tasks.thread("decode", Pool::STACK, move || worker.work(inbox, &stop)).unwrap();
+        for look in looks {
+            assert_eq!(look.await.unwrap_err().kind(), Kind::Invalid);
+        }
+        assert!(tasks.stop(Duration::from_secs(20)).await);
+        assert_eq!(pool.look(noise, Want::Verdict, 0).await.unwrap_err().kind(), Kind::Unavailable);
+        assert!(pool.0.waiting().is_empty());
+    }
 }

@@ -190,7 +190,8 @@ impl Inner {
                 read.await.map_err(|e| Error::internal("a kept picture can't be read", e))??
             }
         };
-        let seen = self.pool.look(keyframe, Want::Jpeg { width }).await?;
+        // Somebody waits for it.
+        let seen = self.pool.look(keyframe, Want::Jpeg { width }, 0).await?;
         let jpeg = seen.jpeg.expect("it was asked for");
         self.shelf.put(label, jpeg.clone());
         Ok(jpeg)
