@@ -7,6 +7,7 @@
 #![expect(clippy::print_stderr, reason = "it tells its progress")]
 
 mod bare;
+mod capture;
 #[allow(dead_code, reason = "shared with the soak, which uses more of it")]
 mod harness;
 mod idle;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 use harness::Outcome;
 use report::Row;
 
-const SUBJECTS: [&str; 4] = ["viewing", "latency", "recording", "idle"];
+const SUBJECTS: [&str; 5] = ["viewing", "latency", "recording", "idle", "capture"];
 
 fn main() -> Outcome<ExitCode> {
     // Cargo adds --bench.
@@ -51,6 +52,7 @@ async fn measure(subject: &str) -> Outcome<Vec<Row>> {
         "viewing" => viewing::measure().await,
         "latency" => latency::measure().await,
         "recording" => recording::measure().await,
+        "capture" => capture::measure().await,
         _ => idle::measure().await,
     }
 }

@@ -39,7 +39,7 @@ impl Server {
         let mut command = Command::new(binary);
         command.current_dir(folder.path()).args(["serve", "--host", "127.0.0.1", "--port"]);
         command.arg(address.port().to_string());
-        for port in ["api_port", "ws_port", "metrics_port", "health_port"] {
+        for port in ["api_port", "ws_port", "metrics_port", "health_port", "rtmp_port"] {
             command.args(["--set", &format!("server.{port}=0")]);
         }
         for setting in ["streams.max_concurrent=100", "logging.level=warn"].iter().chain(settings) {
@@ -52,8 +52,16 @@ impl Server {
 
     /// The body of the answer to one request; an error unless the status is one of success.
     pub(crate) async fn ask(&self, method: &str, path: &str) -> Outcome<String> {
+        self.send(method, path, "").await
+    }
+
+    /// The same with JSON to send.
+    pub(crate) async fn send(&self, method: &str, path: &str, json: &str) -> Outcome<String> {
         let mut socket = TcpStream::connect(self.address).await?;
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n");
+        let length = json.len();
+        let kind = if json.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n{kind}");
+        let request = format!("{head}Content-Length: {length}\r\n\r\n{json}");
         socket.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer).await?;
