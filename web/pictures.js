@@ -42,6 +42,15 @@ export class Picture {
     return this.#img !== null;
   }
 
+  /** Its first frame may take a while: until then a still is shown. */
+  get #moves() {
+    return Boolean(this.#img?.naturalWidth);
+  }
+
+  get wantsStill() {
+    return this.isWanted && !this.#moves;
+  }
+
   get isWanted() {
     return this.stream !== null && this.#onScreen;
   }
@@ -155,7 +164,7 @@ async function refreshStills() {
   refreshing = true;
   for (const picture of pictures) {
     if (paused || document.hidden) break;
-    if (!picture.isWanted || picture.isLive) continue;
+    if (!picture.wantsStill) continue;
     await picture.refreshStill().catch(() => {}); // What is wrong, the next poll says.
   }
   refreshing = false;

@@ -79,7 +79,7 @@ function fetched(s) {
     Taken: s.last_frame_time ? `${age(secondsSince(s.last_frame_time))} ago` : 'none yet',
     'Asked for': pace(s.fps),
     'Last capture': clock(s.last_capture), 'Next capture': clock(s.next_capture),
-    Captures: count(s.captures), Successful: s.captures ? `${count(s.successful_captures)} · ${percent(s.successful_captures / s.captures)}` : '–',
+    Captures: count(s.captures), 'With a new picture': s.captures ? `${count(s.successful_captures)} · ${percent(s.successful_captures / s.captures)}` : '–',
     'Left out for lack of time': count(s.skipped_captures),
     Errors: count(s.error_count), 'Errors in a row': count(s.consecutive_errors),
     Viewers: count(s.viewer_count), 'Followed since': moment(s.created_at),
