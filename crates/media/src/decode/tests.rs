@@ -135,13 +135,13 @@ fn a_picture_takes_no_new_memory_from_the_kernel_when_one_was_decoded_before() {
     let keyframe = made("1280x720", "-c:v libx264 -preset ultrafast");
     keep_memory();
     // On a thread of its own, as in the pool: what is free elsewhere is of no use there.
-    let decode_on = move || {
+    let decode_on = || {
         let mut into = picture();
         decode(&keyframe, &mut into).unwrap();
         let before = pages();
         (0..20).for_each(|_| decode(&keyframe, &mut into).unwrap());
         pages() - before
     };
-    let pages = std::thread::spawn(decode_on).join().unwrap();
+    let pages = std::thread::scope(|scope| scope.spawn(decode_on).join().unwrap());
     assert!(pages < 20 * 40, "{pages} pages for 20 pictures; one has about 700");
 }
