@@ -9,10 +9,11 @@ use std::process::Command;
 
 use bytes::Bytes;
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sim::picture::read_counter;
 use tempfile::TempDir;
 
+use crate::follow::Twitch;
 use crate::harness::{Server, client, decoded, number, picture};
 use crate::tools::{
     Program, numbers, numbers_in, pictures, pictures_of, probe, push_paced, python, recording, repository,
@@ -258,7 +259,8 @@ async fn the_curl_lines_of_the_readmes_work() {
     let (server, folder) = (server().await, TempDir::new().unwrap());
     std::fs::write(folder.path().join("picture.jpg"), picture(7)).unwrap();
     let lines = blocks("README.md", "sh").concat();
-    let ours: Vec<&str> = lines.lines().filter(|line| line.starts_with("curl ")).collect();
+    let publishing = |line: &&str| line.starts_with("curl ") && line.contains("/publish/");
+    let ours: Vec<&str> = lines.lines().filter(publishing).collect();
     assert!(!ours.is_empty());
     for line in ours {
         let told: Value = serde_json::from_slice(&curl(&server, folder.path(), line).await).unwrap();
@@ -271,5 +273,65 @@ async fn the_curl_lines_of_the_readmes_work() {
     assert_eq!((&told["count"], &told["streams"][0]["name"]), (&1.into(), &"camera1".into()), "{told}");
     let line = "curl http://localhost:5000/api/streams/camera1/snapshot.jpg";
     assert_eq!(number(&curl(&server, folder.path(), line).await), Some(7));
+    server.stop().await;
+}
+
+/// The commands of a text: each from the word curl to the end of its last line.
+fn commands(text: &str) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let goes_on = commands.last().is_some_and(|command| command.ends_with('\\'));
+        match commands.last_mut() {
+            Some(command) if goes_on => *command += &format!("\n{line}"),
+            _ if line.starts_with("curl ") => commands.push(line.to_owned()),
+            _ => {}
+        }
+    }
+    commands
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_curl_samples_that_follow_channels_work_as_they_were() {
+    let twitch = Twitch::of(&["gorgc", "admiralbulldog", "dendi"]).await;
+    let settings = twitch.settings(&[("capture.quality", "160p")]);
+    let server = Server::start(&settings.iter().map(|(k, v)| (*k, v.as_str())).collect::<Vec<_>>()).await;
+    let folder = TempDir::new().unwrap();
+    let tell = async |line: &str| -> Value {
+        let told = curl(&server, folder.path(), line).await;
+        serde_json::from_slice(&told).unwrap_or_else(|_| panic!("{line}: {told:?}"))
+    };
+    let get = async |path: &str| tell(&format!("curl http://localhost:5000{path}")).await;
+    let samples = commands(&std::fs::read_to_string(sample("follow_with_curl.sh")).unwrap());
+    let [add, bulk, interval] = &samples[..] else { panic!("{samples:#?}") };
+    // Those of our README ask the same of the server.
+    let ours = commands(&blocks("README.md", "sh").concat());
+    assert!(ours.iter().filter(|line| line.contains("gorgc")).count() == 2, "{ours:#?}");
+
+    server.put("/api/config", &json!({"capture_interval": 0.2})).await.json();
+    let added = tell(add).await;
+    assert_eq!((&added["name"], &added["priority"]), (&"gorgc".into(), &3.into()), "{added}");
+    let many = tell(bulk).await;
+    assert_eq!(
+        (&many["status"], &many["added"], &many["updated"]),
+        (&"success".into(), &2.into(), &1.into())
+    );
+    assert_eq!(get("/api/streams/gorgc").await["priority"], 3, "added again it stays as it was");
+    for name in ["gorgc", "admiralbulldog", "dendi"] {
+        let path = format!("/api/streams/{name}");
+        sooner_or_later("it is captured", async || get(&path).await["state"] == "online").await;
+        let frame = get(&path).await["frames"][0].as_str().expect("a picture is kept").to_owned();
+        let jpeg = curl(&server, folder.path(), &format!("curl http://localhost:5000{frame}")).await;
+        assert!(number(&jpeg).is_some(), "{frame} is one of the stand-in's pictures");
+    }
+    tell(interval).await;
+    let status = get("/api/status").await;
+    assert_eq!((&status["status"], &status["config"]["capture_interval"]), (&"running".into(), &5.0.into()));
+    assert_eq!((&status["stats"]["streams"], &status["stats"]["active"]), (&3.into(), &3.into()), "{status}");
+    assert!(status["stats"]["successful_captures"].as_u64() >= Some(3));
+    assert_eq!(get("/api/streams").await["total"], 3);
+    let restarted = tell("curl -X POST http://localhost:5000/api/restart").await;
+    assert_eq!(restarted["status"], "success");
+    tell("curl -X DELETE http://localhost:5000/api/streams/dendi").await;
+    assert_eq!(get("/api/status").await["config"]["total_streams"], 2);
     server.stop().await;
 }

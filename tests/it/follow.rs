@@ -22,9 +22,16 @@ pub(crate) struct Twitch {
 
 impl Twitch {
     pub(crate) async fn start(channels: u32) -> Self {
+        let names: Vec<String> = (1..=channels).map(|n| format!("sim_{n:04}")).collect();
+        Self::of(&names.iter().map(String::as_str).collect::<Vec<_>>()).await
+    }
+
+    /// With channels of these names.
+    pub(crate) async fn of(names: &[&str]) -> Self {
         let clock = Clock::real();
         let now = move || Duration::from_millis(u64::try_from(clock.wall().0.as_millisecond()).unwrap());
-        let mut settings = Settings::new(Arc::new(now), channels);
+        let mut settings = Settings::new(Arc::new(now), 0);
+        settings.channels = names.iter().map(|name| (*name).to_owned()).collect();
         (settings.ladder, settings.clips) = (ladder::small(), Clip::drawn(1));
         let world = World::new(settings).unwrap();
         world.prepare(&["160p30"]).await.unwrap();

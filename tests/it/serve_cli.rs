@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::follow::Twitch;
-use crate::harness::{answer, client, eventually};
+use crate::harness::{Answer, answer, client, eventually};
 use crate::tools::{Program, listening, onair, sooner_or_later};
 
 /// Nobody is there: what is followed is never online.
@@ -18,19 +18,19 @@ const NOBODY: [&str; 2] =
     ["capture.twitch.gql_url=http://127.0.0.1:9/gql", "capture.twitch.usher_url=http://127.0.0.1:9"];
 
 /// The binary, serving in a folder.
-struct Cli {
-    program: Program,
-    address: SocketAddr,
-    client: Client,
+pub(crate) struct Cli {
+    pub(crate) program: Program,
+    pub(crate) address: SocketAddr,
+    pub(crate) client: Client,
 }
 
 impl Cli {
     /// With just these options; ports but the main one are off, by the file.
-    async fn start(folder: &Path, args: &[&str]) -> Self {
+    pub(crate) async fn start(folder: &Path, args: &[&str]) -> Self {
         Self::run(command(folder, args)).await
     }
 
-    async fn run(mut command: Command) -> Self {
+    pub(crate) async fn run(mut command: Command) -> Self {
         let mut program = Program::start(&mut command);
         let mut address = None;
         sooner_or_later("it listens", async || {
@@ -42,16 +42,27 @@ impl Cli {
         Self { program, address: address.unwrap(), client: client() }
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        self.try_ask(method, path, body).await.json()
+    }
+
+    pub(crate) async fn try_ask(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         let request = self.client.request(method, format!("http://{}{path}", self.address));
         let request = match &body {
             Some(body) => request.json(body),
             None => request,
         };
-        answer(request).await.json()
+        answer(request).await
     }
 
-    async fn get(&self, path: &str) -> Value {
+    /// One figure of `/metrics` by its whole name, labels included.
+    pub(crate) async fn metric(&self, series: &str) -> f64 {
+        let text = self.try_ask(Method::GET, "/metrics", None).await.text();
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {series}")).parse().expect("a number")
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
         self.ask(Method::GET, path, None).await
     }
 
@@ -64,12 +75,12 @@ impl Cli {
         names
     }
 
-    async fn follows(&self, names: &[&str]) {
+    pub(crate) async fn follows(&self, names: &[&str]) {
         eventually(&format!("it follows {names:?}"), async || self.followed().await == names).await;
     }
 
     /// How often the log says so.
-    fn said(&self, what: &str) -> usize {
+    pub(crate) fn said(&self, what: &str) -> usize {
         self.program.said().matches(what).count()
     }
 
@@ -80,7 +91,7 @@ impl Cli {
         eventually("the file is read again", async || self.said(answered_by) > before).await;
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.program.signal(Signal::TERM);
         let ended = self.program.end().await;
         assert_eq!(ended.status.code(), Some(0), "{}", ended.err);
@@ -90,7 +101,8 @@ impl Cli {
 const FOLLOWING: &str = "following the streams file";
 const KEPT: &str = "the streams file is not followed anew";
 
-fn command(folder: &Path, args: &[&str]) -> Command {
+/// `onair serve` with these options, on a free port and nothing else, with no environment.
+pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
     let ports =
         "host: 127.0.0.1, port: auto, api_port: 0, ws_port: 0, metrics_port: 0, health_port: 0, rtmp_port: 0";
     std::fs::write(folder.join("config.yaml"), format!("server: {{{ports}}}\nlogging: {{file: null}}\n"))

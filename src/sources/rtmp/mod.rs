@@ -2,7 +2,8 @@
 //!
 //! Owns the connections and, for each publisher, a thread that makes JPEGs of its pictures; they pass the same door as pushed
 //! ones. Called by `app`, which owns the port. One publisher never waits for another, and none is waited for. Sound is read
-//! past: a push stream has none.
+//! past: a push stream has none. When its stream is deleted a publisher is not sent away: its next picture makes a new one, as
+//! with any other push.
 
 mod coder;
 mod connection;
