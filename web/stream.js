@@ -77,7 +77,7 @@ function fetched(s) {
     'Rendition up to': s.source.quality ?? 'as in the settings',
     Picture: size(s) || '–',
     Taken: s.last_frame_time ? `${age(secondsSince(s.last_frame_time))} ago` : 'none yet',
-    'Asked for': pace(s.fps),
+    'Asked for': pace(s.fps) || '–',
     'Last capture': clock(s.last_capture), 'Next capture': clock(s.next_capture),
     Captures: count(s.captures), 'With a new picture': s.captures ? `${count(s.successful_captures)} · ${percent(s.successful_captures / s.captures)}` : '–',
     'Left out for lack of time': count(s.skipped_captures),

@@ -106,7 +106,7 @@ function describeTile(tile, s) {
     name: s.name, size: !trouble && size(s), publishers: s.publishers > 1 && `${s.publishers} publishers`, viewers: count(s.viewer_count),
     rate: pull ? !trouble && pace(s.fps) : s.state === 'online' && `${s.fps.toFixed(s.fps < 9.95 ? 1 : 0)} fps`,
     uptime: !pull && `up ${age(s.uptime_seconds)}`, reason: trouble && (s.last_error ?? 'No reason is known'),
-    age: pull && !trouble && s.last_frame_time && `${age(secondsSince(s.last_frame_time))} old`, priority: pull && `priority ${s.priority}`,
+    age: pull && !trouble && s.last_frame_time && `${age(secondsSince(s.last_frame_time))} old`, priority: pull && !trouble && `priority ${s.priority}`,
   });
   field(el, 'reason').title = s.last_error ?? '';
   el.querySelector('.eye').hidden = pull && !s.viewer_count;
