@@ -132,7 +132,13 @@ fn channel(login: &str) -> Result<Wish> {
 fn read(file: &Path) -> Result<String> {
     let name = file.display();
     let failed = |e: std::io::Error| Error::internal(format!("the streams file {name} can't be read"), e);
-    let length = std::fs::metadata(file).map_err(failed)?.len();
+    let about = std::fs::metadata(file).map_err(failed)?;
+    if !about.is_file() {
+        // A pipe can be read once only: the second time it would list nobody.
+        let detail = format!("the streams file {name} is not a file that can be read again");
+        return Err(Error::invalid("capture.streams_file", detail));
+    }
+    let length = about.len();
     if length > Roster::LARGEST {
         return Err(Error::invalid("capture.streams_file", format!("{name} is larger than 16 MB")));
     }

@@ -90,7 +90,11 @@ pub(super) async fn serve(resolved: Resolved, started: impl FnOnce(&App)) -> Res
     loop {
         tokio::select! {
             stopped = &mut stop => break stopped?,
-            _ = again.recv() => app.reload().await,
+            // A store that hangs must not keep the program from ending.
+            _ = again.recv() => tokio::select! {
+                stopped = &mut stop => break stopped?,
+                () = app.reload() => {}
+            },
         }
     }
     Ok(if app.stop().await { ExitCode::SUCCESS } else { ExitCode::FAILURE })

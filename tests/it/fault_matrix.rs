@@ -3,15 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use sim::fault::{Fault, Scope};
 use tokio::time::Instant;
 
 use crate::follow::Twitch;
 use crate::harness::Server;
-use crate::tools::{repository, sooner_or_later};
+use crate::tools::{Program, onair, repository, sooner_or_later};
 
 /// Channels without a fault.
 const WELL: usize = 6;
@@ -257,4 +259,57 @@ async fn every_fault_at_once_is_named_ends_and_disturbs_nobody() {
         lasting(&table),
         "docs/faults.md is old: run this test with UPDATE_EXAMPLES=1"
     );
+}
+
+/// The stand-in as a process, on that port.
+async fn platform(port: u16, films: &Path) -> Program {
+    let mut command = onair();
+    command.args([
+        "sim",
+        "--channels",
+        "3",
+        "--renditions",
+        "160p30",
+        "--prepare",
+        "--port",
+        &port.to_string(),
+    ]);
+    let program = Program::start(command.arg("--cache").arg(films));
+    sooner_or_later("it is live", async || program.said().contains("are live at")).await;
+    program
+}
+
+#[tokio::test]
+async fn a_platform_that_is_gone_altogether_is_a_reason_and_ends_by_itself() {
+    let films = tempfile::tempdir().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let there = platform(port, films.path()).await;
+    let [gql, usher] = ["/gql", ""].map(|path| format!("http://127.0.0.1:{port}{path}"));
+    let server = Server::start(&[
+        ("capture.twitch.gql_url", gql.as_str()),
+        ("capture.twitch.usher_url", usher.as_str()),
+        ("egress.allow_private", "true"),
+        ("capture.interval", "0.5"),
+    ])
+    .await;
+    let names: Vec<String> = (1..=3).map(|n| format!("sim_000{n}")).collect();
+    follow(&server, &names).await;
+    let all = async |state: &str, words: &str| {
+        sooner_or_later(&format!("all are {state}"), async || {
+            let is_so = |stream: &Value| {
+                stream["state"] == state && stream["last_error"].as_str().unwrap_or_default().contains(words)
+            };
+            look(&server).await.values().all(is_so)
+        })
+        .await;
+    };
+    all("online", "").await;
+    // As when its machine dies, and with it all it has given out.
+    there.signal(Signal::KILL);
+    there.end().await;
+    all("error", "connect").await;
+    let _back = platform(port, films.path()).await;
+    all("online", "").await;
+    assert_eq!(server.metric("onair_task_panics_total").await, Some(0.0));
+    server.stop().await;
 }

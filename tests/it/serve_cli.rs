@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::follow::Twitch;
 use crate::harness::{Answer, answer, client, eventually};
+use crate::redis::Redis;
 use crate::tools::{Program, listening, onair, sooner_or_later};
 
 /// Nobody is there: what is followed is never online.
@@ -215,7 +216,7 @@ async fn wrong_values_are_refused_by_name_a_line_each() {
 async fn a_streams_file_that_cannot_be_read_stops_the_start_and_bad_lines_are_told_and_passed_over() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("noise.txt"), [0xff, 0xfe, 0, 1]).unwrap();
-    for file in ["no-such-file.txt", "noise.txt", "."] {
+    for file in ["no-such-file.txt", "noise.txt", ".", "/dev/null"] {
         let lines = refused(folder.path(), &["-f", file]).await;
         let [line] = &lines[..] else { panic!("{file}: {lines:#?}") };
         assert!(line.contains(&format!("streams file {file}")), "{line}");
@@ -304,4 +305,30 @@ async fn channel_name_follows_that_channel() {
     eventually("it is online", async || server.get("/api/streams/sim_0001").await["state"] == "online").await;
     assert_eq!(server.get("/api/streams/sim_0001").await["pack"], "fifa20");
     server.stop().await;
+}
+
+/// Whether the process takes hangups itself.
+fn takes_hangups(id: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("signals it takes");
+    // proc(5): a mask, signal 1 is its lowest bit.
+    u64::from_str_radix(caught.trim(), 16).unwrap() & 1 == 1
+}
+
+#[tokio::test]
+async fn a_hangup_while_it_starts_does_not_end_it() {
+    let (redis, folder) = (Redis::start(None).await, TempDir::new().unwrap());
+    // The start waits for an answer.
+    redis.freeze();
+    let mut command = command(folder.path(), &[]);
+    let mut program = Program::start(command.env("REDIS_URL", redis.url()));
+    sooner_or_later("it takes hangups", async || takes_hangups(program.id())).await;
+    program.signal(Signal::HUP);
+    assert!(listening(&program.said()).is_none(), "it has not started yet");
+    sooner_or_later("it listens all the same", async || {
+        assert!(program.ended().is_none(), "it ended: {}", program.said());
+        listening(&program.said()).is_some()
+    })
+    .await;
+    redis.thaw();
 }

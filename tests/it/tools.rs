@@ -90,6 +90,10 @@ impl Program {
         Self { name, child, out, err }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has said on stderr so far.
     pub(crate) fn said(&self) -> String {
         String::from_utf8_lossy(&self.err.lock().unwrap()).into_owned()
