@@ -315,6 +315,8 @@ impl Sources {
         let states = meters.by_state.iter().map(|(state, count)| ([("state", *state)], *count as f64));
         to.gauges("pull_streams", "Streams we fetch, by state", None, states)?;
         to.histogram("capture_lateness", "From when a capture was due to when it began", &totals.lateness)?;
+        let age = &totals.playlist_age;
+        to.histogram("playlist_age", "Since a playlist last named a new segment, at each capture", age)?;
         to.histogram("capture_fetch", "From a capture's beginning to its whole keyframe", &totals.fetch)?;
         to.counter("capture_fetched", "Bytes of segments fetched", Some(&Unit::Bytes), totals.fetched_bytes)?;
         to.counter(

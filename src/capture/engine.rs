@@ -172,7 +172,11 @@ async fn attempt(inner: &Inner, pull: &Pull, deadline: Duration) -> Result<Captu
     });
     kit.puller.set_quality(quality);
     let captured = kit.puller.capture(deadline).await;
+    let playlist_age = kit.puller.playlist_age();
     drop(held);
+    if let Some(age) = playlist_age {
+        inner.tally.playlist_age.add(age);
+    }
     inner.tally.fetch.add(inner.clock.now().since(began));
     let captured = captured?;
     if settings.decode {

@@ -40,6 +40,8 @@ pub(super) struct Tally {
     pub(super) lateness: Histogram,
     /// From its beginning to the whole keyframe.
     pub(super) fetch: Histogram,
+    /// Since the playlist last named a new segment, at each capture.
+    pub(super) playlist_age: Histogram,
     pub(super) fetched_bytes: Counter,
     pub(super) keyframe_bytes: Counter,
 }
@@ -53,6 +55,7 @@ pub struct Totals {
     pub all: u64,
     pub lateness: Snapshot,
     pub fetch: Snapshot,
+    pub playlist_age: Snapshot,
     pub fetched_bytes: u64,
     pub keyframe_bytes: u64,
 }
@@ -60,6 +63,8 @@ pub struct Totals {
 impl Tally {
     const LATENESS: &[f64] = &[0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0];
     const FETCH: &[f64] = &[0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+
+    const PLAYLIST_AGE: &[f64] = &[0.1, 0.5, 1.0, 2.0, 4.0, 6.0, 10.0, 30.0, 60.0];
 
     pub(super) fn new() -> Self {
         let counter = Counter::default;
@@ -71,6 +76,7 @@ impl Tally {
             failed: Cause::ALL.iter().map(|cause| (*cause, counter())).collect(),
             lateness: Histogram::new(Self::LATENESS),
             fetch: Histogram::new(Self::FETCH),
+            playlist_age: Histogram::new(Self::PLAYLIST_AGE),
             fetched_bytes: counter(),
             keyframe_bytes: counter(),
         }
@@ -110,6 +116,7 @@ impl Tally {
             by_result,
             lateness: self.lateness.read(),
             fetch: self.fetch.read(),
+            playlist_age: self.playlist_age.read(),
             fetched_bytes: self.fetched_bytes.get(),
             keyframe_bytes: self.keyframe_bytes.get(),
         }

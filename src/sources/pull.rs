@@ -182,6 +182,14 @@ impl Puller {
         }
     }
 
+    /// Since the playlist first named its newest segment; `None` for what has none.
+    pub fn playlist_age(&self) -> Option<Duration> {
+        match &self.source {
+            Source::Hls(hls) => hls.ages(self.shared.clock.now()).segment,
+            Source::Unresolved | Source::Live(_) => None,
+        }
+    }
+
     /// Whether the playlist should be read before the next capture, so that no segment passes by unseen.
     pub fn is_overdue(&self) -> bool {
         match &self.source {

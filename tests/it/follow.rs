@@ -264,6 +264,7 @@ async fn states_say_why_and_end_when_their_cause_ends() {
     assert!(status["stats"]["failed_captures"].as_u64().unwrap() > 0);
     assert!(server.metric("onair_captures_total{result=\"offline\"}").await.unwrap() >= 1.0);
     assert_eq!(server.metric("onair_pull_streams{state=\"error\"}").await, Some(1.0));
+    assert!(server.metric("onair_playlist_age_seconds_count").await.unwrap() >= 1.0);
     twitch.world.clear("sim_0002").unwrap();
     server.in_state("sim_0002", "online").await;
     server.stop().await;
