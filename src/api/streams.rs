@@ -11,6 +11,7 @@ use super::extract::{Body, Name, Params};
 use super::view::{find, unknown};
 use super::wire::{Done, Recording, Stream, StreamList};
 use crate::base::error::{Error, Kind, Result};
+use crate::capture;
 use crate::streams;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -38,18 +39,17 @@ pub(super) struct ListParams {
     responses((status = 200, body = StreamList), (status = 401, body = Problem), (status = 422, body = Problem))
 )]
 pub(super) async fn list(State(api): State<Api>, Params(params): Params<ListParams>) -> Json<StreamList> {
-    let wanted = |stream: &Stream| {
-        params.kind.as_deref().is_none_or(|kind| stream.source.kind == kind)
-            && params.state.as_deref().is_none_or(|state| stream.state == state)
+    let q = params.q.as_deref().map(str::to_lowercase);
+    let wanted = |stream: &std::sync::Arc<streams::Stream>| {
+        q.as_deref().is_none_or(|q| stream.name.as_str().to_lowercase().contains(q))
+            && params.kind.as_deref().is_none_or(|kind| kind_of(stream) == kind)
+            && params.state.as_deref().is_none_or(|state| state_of(&api, stream) == state)
     };
-    let named = |stream: &std::sync::Arc<streams::Stream>| {
-        params.q.as_deref().is_none_or(|q| stream.name.as_str().to_lowercase().contains(&q.to_lowercase()))
-    };
-    let all: Vec<Stream> =
-        api.registry.all().iter().filter(|s| named(s)).map(|s| shape(&api, s)).filter(wanted).collect();
+    let all: Vec<_> = api.registry.all().into_iter().filter(wanted).collect();
+    // Only what is shown is looked at closely: there may be ten thousand.
+    let shown = all.iter().skip(params.offset).take(params.limit.unwrap_or(1000));
+    let streams: Vec<Stream> = shown.map(|stream| shape(&api, stream)).collect();
     let total = all.len();
-    let streams: Vec<Stream> =
-        all.into_iter().skip(params.offset).take(params.limit.unwrap_or(1000)).collect();
     Json(StreamList { count: streams.len(), total, streams })
 }
 
@@ -162,6 +162,18 @@ pub(super) async fn cleanup(State(api): State<Api>) -> Result<Json<Cleaned>> {
         deleted_recordings: done.deleted_recordings,
         freed_bytes: done.freed_bytes,
     }))
+}
+
+fn kind_of(stream: &streams::Stream) -> &'static str {
+    match stream.feed {
+        streams::Feed::Push => "push",
+        streams::Feed::Pull => "pull",
+    }
+}
+
+fn state_of(api: &Api, stream: &streams::Stream) -> &'static str {
+    let pulled = api.captures.state(stream.name.as_str()).map(capture::State::as_str);
+    pulled.unwrap_or_else(|| super::wire::state(stream.stats().state))
 }
 
 /// A stream as clients see it.

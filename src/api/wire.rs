@@ -193,7 +193,7 @@ impl Recording {
     }
 }
 
-fn state(state: streams::State) -> &'static str {
+pub(super) fn state(state: streams::State) -> &'static str {
     match state {
         streams::State::Pending => "pending",
         streams::State::Online => "online",

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::definition::Definition;
 use super::frames::Kept;
 use super::pool::{self, Want};
-use super::pull::{Figures, Pull};
+use super::pull::{Figures, Pull, State};
 use super::shelf::Label;
 use super::tally::Totals;
 use super::{Captures, Inner};
@@ -75,6 +75,11 @@ impl Captures {
                 .last_success
                 .map_or_else(|| pull.stream.stats().uptime, |at| now.since(at)),
         })
+    }
+
+    /// What a stream is doing; `None` when there is no such pull stream.
+    pub fn state(&self, name: &str) -> Option<State> {
+        self.pull(name).map(|pull| pull.lock().figures.state)
     }
 
     /// The names their pictures are asked for by, newest first.
