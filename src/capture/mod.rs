@@ -145,9 +145,7 @@ impl Captures {
         let (count, names) =
             (definitions.len(), definitions.iter().map(|d| d.name.clone()).collect::<Vec<_>>());
         let inner = Arc::clone(&self.0);
-        let rings = tokio::task::spawn_blocking(move || {
-            names.iter().map(|name| inner.frames.found(name)).collect::<Vec<_>>()
-        });
+        let rings = tokio::task::spawn_blocking(move || inner.frames.found(&names));
         let rings = rings.await.map_err(|e| Error::internal("kept pictures can't be looked through", e))?;
         for (definition, ring) in definitions.into_iter().zip(rings) {
             let name = definition.name.clone();

@@ -111,8 +111,8 @@ pub(super) struct Frames {
 #[derive(Debug)]
 enum Work {
     Write(Arc<Kept>),
-    /// It was on disk before the start.
-    Found(Arc<Kept>),
+    /// They were on disk before the start. In one piece: no queue is too short for it.
+    Found(Vec<Arc<Kept>>),
     Delete(Arc<Kept>),
 }
 
@@ -133,13 +133,18 @@ impl Frames {
     /// Keeps one more picture of `stream`; an old one makes room.
     pub(super) fn keep(&self, stream: &StreamName, ring: &mut Ring, shot: Shot) -> Arc<Kept> {
         let Shot { keyframe, media_time, media_time_error } = shot;
-        let bytes = keyframe.data.len();
+        let (bytes, path) = (keyframe.data.len(), file::path(&self.root, stream, media_time));
+        // The same moment again, as after a restart of capture, replaces what was kept of it: they share a file.
+        if let Some(at) = ring.0.iter().position(|before| before.path == path) {
+            let before = ring.0.remove(at).expect("it was found there");
+            self.forget(before);
+        }
         let kept = Arc::new(Kept {
             stream: stream.clone(),
             media_time,
             media_time_error: Some(media_time_error),
             bytes,
-            path: file::path(&self.root, stream, media_time),
+            path,
             place: Mutex::new(Place {
                 coded: Some(keyframe),
                 on_disk: false,
@@ -155,10 +160,6 @@ impl Frames {
                 place.coded = None;
             }
         }
-        // The same moment again replaces what was kept of it.
-        if ring.0.back().is_some_and(|before| before.media_time == media_time) {
-            ring.0.pop_back();
-        }
         ring.0.push_back(Arc::clone(&kept));
         while ring.0.len() > KEPT {
             let old = ring.0.pop_front().expect("there is more than one");
@@ -172,28 +173,28 @@ impl Frames {
         kept
     }
 
-    /// What was kept of `stream` before the start. Blocks on the disk.
-    pub(super) fn found(&self, stream: &StreamName) -> Ring {
-        let mut ring = Ring::default();
-        for (path, media_time, bytes) in file::list(&self.root, stream) {
+    /// What was kept of each of `streams` before the start. Blocks on the disk.
+    pub(super) fn found(&self, streams: &[StreamName]) -> Vec<Ring> {
+        let mut rings: Vec<Ring> = streams.iter().map(|stream| self.found_of(stream)).collect();
+        let all: Vec<Arc<Kept>> = rings.iter().flat_map(|ring| ring.0.iter().cloned()).collect();
+        self.room.add(all.iter().map(|kept| kept.bytes).sum());
+        self.work.send(Work::Found(all), 0);
+        for ring in &mut rings {
+            while ring.0.len() > KEPT {
+                let old = ring.0.pop_front().expect("there is more than one");
+                self.forget(old);
+            }
+        }
+        rings
+    }
+
+    fn found_of(&self, stream: &StreamName) -> Ring {
+        let kept = |(path, media_time, bytes)| {
             let place = Place { coded: None, on_disk: true, refused: false, gone: false, newest: false };
-            let (stream, media_time_error) = (stream.clone(), None);
-            let kept = Arc::new(Kept {
-                stream,
-                media_time,
-                media_time_error,
-                bytes,
-                path,
-                place: Mutex::new(place),
-            });
-            self.work.send(Work::Found(Arc::clone(&kept)), 0);
-            ring.0.push_back(kept);
-        }
-        while ring.0.len() > KEPT {
-            let old = ring.0.pop_front().expect("there is more than one");
-            self.forget(old);
-        }
-        ring
+            let (stream, place) = (stream.clone(), Mutex::new(place));
+            Arc::new(Kept { stream, media_time, media_time_error: None, bytes, path, place })
+        };
+        Ring(file::list(&self.root, stream).into_iter().map(kept).collect())
     }
 
     /// All that is kept of a stream goes.

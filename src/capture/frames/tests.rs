@@ -88,7 +88,7 @@ async fn what_was_on_disk_is_found_again_and_what_a_crash_cut_short_is_not_shown
 
     let tasks = Tasks::default();
     let frames = Frames::start(before.folder.path().to_owned(), u64::MAX, &tasks, Clock::real()).unwrap();
-    let ring = frames.found(&name());
+    let ring = frames.found(&[name()]).remove(0);
     let read: Vec<_> = ring.all().iter().map(|kept| kept.read().ok()).collect();
     assert_eq!(read, [Some(shot(0).keyframe), Some(shot(1).keyframe), None]);
     tasks.stop(Duration::from_secs(20)).await;
@@ -129,4 +129,53 @@ async fn a_disk_that_fails_is_said_and_the_newest_is_still_there() {
     tasks.stop(Duration::from_secs(20)).await;
     assert_eq!(ring.all().len(), 1, "the older one is lost, and not shown");
     assert!(frames.room().skipped.get() >= 1);
+}
+
+#[tokio::test]
+async fn the_same_moment_again_replaces_its_picture_and_is_counted_once() {
+    let mut bench = Bench::new(u64::MAX);
+    for second in [1, 2, 2, 3, 2] {
+        // Whether or not it is on disk already.
+        bench.keep(second);
+        while second == 2 && bench.frames.room().written.get() < 2 {
+            tokio::task::yield_now().await;
+        }
+    }
+    bench.written().await;
+    let kept = bench.ring.all();
+    let files: Vec<_> = kept.iter().map(|kept| kept.file()[13..15].to_owned()).collect();
+    assert_eq!(files, ["01", "03", "02"]);
+    assert!(kept.iter().all(|kept| kept.read().is_ok()), "no file was deleted under another's name");
+    assert_eq!((bench.on_disk(), bench.frames.room().used()), (3, 3000));
+}
+
+#[tokio::test]
+async fn more_is_found_than_any_queue_holds_and_all_of_it_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let names: Vec<_> = (0..600).map(|n| StreamName::parse(&format!("cam{n}")).unwrap()).collect();
+    for name in &names {
+        for second in 0..12 {
+            let shot = shot(second);
+            file::write(&file::path(folder.path(), name, shot.media_time), &shot).unwrap();
+        }
+    }
+    let tasks = Tasks::default();
+    let frames = Frames::start(folder.path().to_owned(), u64::MAX, &tasks, Clock::real()).unwrap();
+    let mut rings = frames.found(&names);
+    assert!(rings.iter().all(|ring| ring.all().len() == KEPT));
+    for ring in rings.iter_mut().take(300) {
+        frames.clear(ring);
+        // So that none of these is refused.
+        while frames.queue().0 > 1000 {
+            tokio::task::yield_now().await;
+        }
+    }
+    while frames.queue().0 > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(tasks.stop(Duration::from_secs(20)).await);
+    let left = |name: &StreamName| file::list(folder.path(), name);
+    assert!(names[..300].iter().all(|name| left(name).is_empty()));
+    let bytes: usize = names.iter().flat_map(left).map(|(_, _, bytes)| bytes).sum();
+    assert_eq!(frames.room().used(), bytes as u64);
 }

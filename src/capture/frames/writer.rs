@@ -42,6 +42,10 @@ impl Room {
         self.used.load(Ordering::Relaxed)
     }
 
+    pub(super) fn add(&self, bytes: usize) {
+        self.used.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
     /// Why pictures are not written just now.
     pub(in crate::capture) fn trouble(&self) -> Option<String> {
         self.trouble.lock().expect("no code that can panic runs under this lock").clone()
@@ -86,8 +90,7 @@ impl Writer {
                 self.make_room();
             }
             Work::Found(kept) => {
-                self.room.used.fetch_add(kept.bytes as u64, Ordering::Relaxed);
-                self.written.push_back(kept);
+                self.written.extend(kept);
                 self.make_room();
             }
             Work::Delete(kept) => {
@@ -110,7 +113,7 @@ impl Writer {
             Ok(()) => {
                 self.room.say(None);
                 self.room.written.add(1);
-                self.room.used.fetch_add(kept.bytes as u64, Ordering::Relaxed);
+                self.room.add(kept.bytes);
                 self.newest = self.newest.max(Some(kept.media_time));
                 let mut place = kept.lock();
                 place.on_disk = true;
