@@ -206,9 +206,10 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("src/cleanup.rs", &["base", "streams", "record"]),
     ("src/controls.rs", &["base", "store"]),
     ("src/roster.rs", &["base", "egress", "streams", "sources", "capture", "controls"]),
-    ("src/api/", &[
-        "base", "egress", "streams", "sources", "capture", "record", "store", "cleanup", "controls", "api",
-    ]),
+    (
+        "src/api/",
+        &["base", "egress", "streams", "sources", "capture", "record", "store", "cleanup", "controls", "api"],
+    ),
 ];
 
 fn wrong_way(file: &Source) -> Option<String> {
