@@ -142,15 +142,23 @@ impl Captures {
                 Err(why) => warn!(stream = name, why, "a stream in the store can't be read"),
             }
         }
+        let all: Vec<_> = definitions.iter().map(|definition| definition.name.clone()).collect();
+        {
+            // Asked again after the store was away: what is followed has its pictures.
+            let state = self.0.lock();
+            definitions.retain(|definition| !state.by_name.contains_key(&definition.name));
+        }
         let (count, names) =
             (definitions.len(), definitions.iter().map(|d| d.name.clone()).collect::<Vec<_>>());
         let inner = Arc::clone(&self.0);
-        let rings = tokio::task::spawn_blocking(move || inner.frames.found(&names));
+        let rings = tokio::task::spawn_blocking(move || {
+            inner.frames.remove_others(&all);
+            inner.frames.found(&names)
+        });
         let rings = rings.await.map_err(|e| Error::internal("kept pictures can't be looked through", e))?;
         for (definition, ring) in definitions.into_iter().zip(rings) {
             let name = definition.name.clone();
             match self.0.registry.host(std::slice::from_ref(&name)).remove(0) {
-                Ok(stream) if self.0.lock().by_name.contains_key(&name) => drop(stream),
                 Ok(stream) => self.0.insert(stream, definition, ring),
                 Err(e) => warn!(stream = %name, error = %e, "a stream in the store can't be followed"),
             }

@@ -2,6 +2,7 @@
 //!
 //! Named by stream and media time. A file that a crash cut short is told by its length and never shown.
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use media::keyframe::{Codec, Keyframe};
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use super::Shot;
 use crate::base::clock::MediaTime;
@@ -77,6 +79,22 @@ pub(super) fn list(root: &Path, stream: &StreamName) -> Vec<(PathBuf, MediaTime,
         .collect();
     found.sort_by_key(|(_, time, _)| *time);
     found
+}
+
+/// Deletes the pictures of streams that are none of `streams`. What else lies there is not ours and stays.
+pub(super) fn remove_others(root: &Path, streams: &[StreamName]) {
+    let known: HashSet<&str> = streams.iter().map(StreamName::as_str).collect();
+    for folder in std::fs::read_dir(root).into_iter().flatten().flatten() {
+        let name = folder.file_name().into_string().ok().and_then(|name| StreamName::parse(&name).ok());
+        let Some(name) = name.filter(|name| !known.contains(name.as_str())) else { continue };
+        for (path, ..) in list(root, &name) {
+            if let Err(e) = std::fs::remove_file(&path) {
+                warn!(stream = %name, error = %e, "a picture of a stream that is gone can't be deleted");
+            }
+        }
+        // It may hold something else.
+        let _ = std::fs::remove_dir(folder.path());
+    }
 }
 
 pub(super) fn write(path: &Path, shot: &Shot) -> std::io::Result<()> {

@@ -173,7 +173,12 @@ impl Frames {
         kept
     }
 
-    /// What was kept of each of `streams` before the start. Blocks on the disk.
+    /// Deletes what a crash has left of streams other than `streams`, which are all there are. Blocks on the disk.
+    pub(super) fn remove_others(&self, streams: &[StreamName]) {
+        file::remove_others(&self.root, streams);
+    }
+
+    /// What was kept of each of `streams` before the start; asked once of each. Blocks on the disk.
     pub(super) fn found(&self, streams: &[StreamName]) -> Vec<Ring> {
         let mut rings: Vec<Ring> = streams.iter().map(|stream| self.found_of(stream)).collect();
         let all: Vec<Arc<Kept>> = rings.iter().flat_map(|ring| ring.0.iter().cloned()).collect();

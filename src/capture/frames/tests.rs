@@ -179,3 +179,28 @@ async fn more_is_found_than_any_queue_holds_and_all_of_it_is_counted() {
     let bytes: usize = names.iter().flat_map(left).map(|(_, _, bytes)| bytes).sum();
     assert_eq!(frames.room().used(), bytes as u64);
 }
+
+#[tokio::test]
+async fn of_streams_that_are_gone_nothing_stays_and_what_is_not_ours_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let lay = |stream: &str| {
+        let path = file::path(folder.path(), &StreamName::parse(stream).unwrap(), shot(1).media_time);
+        file::write(&path, &shot(1)).unwrap();
+        path
+    };
+    let [followed, gone, mixed] = ["cam", "gone", "mixed"].map(lay);
+    let others = ["mixed/notes.txt", "not a stream/20260101_000001_250.key", "20260101_000001_250.key"];
+    std::fs::create_dir(folder.path().join("not a stream")).unwrap();
+    for other in others {
+        std::fs::write(folder.path().join(other), "").unwrap();
+    }
+    let tasks = Tasks::default();
+    let frames = Frames::start(folder.path().to_owned(), u64::MAX, &tasks, Clock::real()).unwrap();
+    frames.remove_others(&[name()]);
+    assert_eq!(frames.found(&[name()])[0].all().len(), 1);
+    assert!(followed.exists() && !gone.exists() && !mixed.exists());
+    assert!(!folder.path().join("gone").exists());
+    assert!(others.iter().all(|other| folder.path().join(other).exists()));
+    assert_eq!(frames.room().used(), std::fs::metadata(&followed).unwrap().len());
+    tasks.stop(Duration::from_secs(20)).await;
+}
