@@ -1,13 +1,16 @@
-//! Hours of load with faults: `./dev soak`, or `SOAK_MINUTES=5 cargo bench --bench soak`.
+//! Hours of load with faults: `./dev soak`, or `SOAK_MINUTES=5 cargo bench --bench soak`; `SOAK_ONLY=push` or `capture`
+//! does one of its two parts.
 //!
-//! Publishers that stay, that come and go, whose streams are deleted under them, whose pictures change size; viewers who watch,
-//! leave, dawdle or never read; input of every wrong kind. At the end every frame the server took must be in a file, and
+//! First what is pushed to us, here; then what we fetch (`soak_capture`), `SOAK_CHANNELS` (500) of it. Publishers that
+//! stay, that come and go, whose streams are deleted under them, whose pictures change size; viewers who watch, leave,
+//! dawdle or never read; input of every wrong kind. At the end every frame the server took must be in a file, and
 //! memory, descriptors and panics must be as if nothing had been. Ends with 1 when they are not.
 #![expect(clippy::disallowed_methods, reason = "it measures this machine's time from outside")]
 #![expect(clippy::print_stderr, reason = "it tells its progress")]
 
 #[allow(dead_code, reason = "shared with the published benchmarks, which use more of it")]
 mod harness;
+mod soak_capture;
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -43,7 +46,16 @@ fn main() -> Outcome<ExitCode> {
     media::init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let clients = tokio::task::LocalSet::new();
-    let mistakes = clients.block_on(&runtime, soak(Duration::from_secs_f64(minutes * 60.0)))?;
+    let time = Duration::from_secs_f64(minutes * 60.0);
+    let channels: u32 = std::env::var("SOAK_CHANNELS").unwrap_or_else(|_| "500".to_owned()).parse()?;
+    let only = std::env::var("SOAK_ONLY").unwrap_or_default();
+    let mut mistakes = Vec::new();
+    if only != "capture" {
+        mistakes.extend(clients.block_on(&runtime, soak(time))?);
+    }
+    if only != "push" {
+        mistakes.extend(clients.block_on(&runtime, soak_capture::soak(time, channels))?);
+    }
     mistakes.iter().for_each(|mistake| say(&format!("FAILED: {mistake}")));
     Ok(if mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -68,6 +80,7 @@ impl Sample {
 async fn soak(time: Duration) -> Outcome<Vec<String>> {
     let server = Server::start(&[
         "logging.level=error",
+        "server.rtmp_port=0",
         "streams.timeout_seconds=5",
         "cleanup.interval_seconds=1",
         "recording.max_file_minutes=1",
