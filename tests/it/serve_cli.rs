@@ -263,7 +263,8 @@ async fn a_hangup_adds_and_removes_what_is_the_files_and_nothing_else() {
 
     std::fs::remove_file(&list).unwrap();
     server.hang_up(KEPT).await;
-    assert_eq!(server.said("streamers.txt can't be read"), 1, "{}", server.program.said());
+    // The second of the two hangups may have found it gone as well.
+    assert!(server.said("streamers.txt can't be read") >= 1, "{}", server.program.said());
     assert_eq!(server.followed().await, ["d", "e", "own"]);
     std::fs::write(&list, "# nobody for now\n").unwrap();
     server.hang_up(FOLLOWING).await;
