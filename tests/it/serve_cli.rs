@@ -33,14 +33,8 @@ impl Cli {
 
     pub(crate) async fn run(mut command: Command) -> Self {
         let mut program = Program::start(&mut command);
-        let mut address = None;
-        sooner_or_later("it listens", async || {
-            assert!(program.ended().is_none(), "it ended: {}", program.said());
-            address = listening(&program.said());
-            address.is_some()
-        })
-        .await;
-        Self { program, address: address.unwrap(), client: client() }
+        let address = program.listens().await;
+        Self { program, address, client: client() }
     }
 
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Value {

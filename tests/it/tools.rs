@@ -103,6 +103,18 @@ impl Program {
         self.child.try_wait().unwrap()
     }
 
+    /// Waits until its main port is open.
+    pub(crate) async fn listens(&mut self) -> SocketAddr {
+        let mut address = None;
+        sooner_or_later("it listens", async || {
+            assert!(self.ended().is_none(), "it ended: {}", self.said());
+            address = listening(&self.said());
+            address.is_some()
+        })
+        .await;
+        address.expect("it was seen")
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
@@ -350,14 +362,8 @@ impl Served {
             command.args(["--set", &format!("server.{off}=0")]);
         }
         let mut program = Program::start(command.args(["--set", "recording.min_free_gb=0"]).args(args));
-        let mut address = None;
-        sooner_or_later("it listens", async || {
-            assert!(program.ended().is_none(), "it ended: {}", program.said());
-            address = listening(&program.said());
-            address.is_some()
-        })
-        .await;
-        Self { program, folder, address: address.unwrap(), client: client() }
+        let address = program.listens().await;
+        Self { program, folder, address, client: client() }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -54,23 +54,12 @@ impl Recorded {
 
 #[cfg(test)]
 mod tests {
-    use super::super::segments::SegmentKind;
+    use super::super::segments::example;
     use super::*;
 
     #[test]
     fn a_recorded_playlist_plays_in_its_own_time_over_and_over() {
-        let segment = |seconds: u64| SegmentInfo {
-            sequence: 7,
-            url: format!("http://h/{seconds}.ts").into(),
-            byte_range: None,
-            map: None,
-            duration: Duration::from_secs(seconds),
-            media_time: media_time(0),
-            media_time_error: Duration::ZERO,
-            kind: SegmentKind::Full,
-            discontinuity: false,
-            encrypted: false,
-        };
+        let segment = |seconds: u64| example(7, seconds, &format!("http://h/{seconds}.ts"));
         let start = Monotonic::from_start(Duration::from_secs(100));
         let wall = Wall("2026-01-01T00:00:00Z".parse().unwrap());
         let film = Recorded::new(vec![segment(4), segment(0), segment(2), segment(3)], start, wall).unwrap();

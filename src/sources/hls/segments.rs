@@ -126,24 +126,26 @@ impl Ring {
     }
 }
 
+/// A whole segment of long ago, for tests.
+#[cfg(test)]
+pub(super) fn example(sequence: u64, seconds: u64, url: &str) -> SegmentInfo {
+    SegmentInfo {
+        sequence,
+        url: url.into(),
+        byte_range: None,
+        map: None,
+        duration: Duration::from_secs(seconds),
+        media_time: media_time(0),
+        media_time_error: Duration::ZERO,
+        kind: SegmentKind::Full,
+        discontinuity: false,
+        encrypted: false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn segment(sequence: u64, seconds: u64, url: &str) -> SegmentInfo {
-        SegmentInfo {
-            sequence,
-            url: url.into(),
-            byte_range: None,
-            map: None,
-            duration: Duration::from_secs(seconds),
-            media_time: media_time(0),
-            media_time_error: Duration::ZERO,
-            kind: SegmentKind::Full,
-            discontinuity: false,
-            encrypted: false,
-        }
-    }
 
     #[test]
     fn the_ring_keeps_five_minutes_within_its_bounds() {
@@ -152,7 +154,7 @@ mod tests {
         {
             let mut ring = Ring::default();
             for sequence in 0..1000 {
-                ring.push(segment(sequence, seconds, &"u".repeat(url_bytes)));
+                ring.push(example(sequence, seconds, &"u".repeat(url_bytes)));
             }
             assert_eq!(ring.iter().count(), kept, "{seconds} s, {url_bytes} bytes");
             assert_eq!(ring.last().unwrap().sequence, 999);
