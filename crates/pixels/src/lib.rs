@@ -13,5 +13,8 @@ pub mod convert;
 
 pub mod scale;
 
+pub mod warp;
+
 pub use plane::{I420, Matrix, Plane, Range};
 pub use scale::scale;
+pub use warp::{Quad, warp};

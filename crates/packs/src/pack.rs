@@ -1,0 +1,82 @@
+//! A pack that has been checked: all boxes inside, all files there, all names known.
+//!
+//! [`Pack::load`] makes it of files, or says every mistake with its line.
+
+mod check;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::expr::Expr;
+use crate::files::Files;
+use crate::gate::Gate;
+use crate::geometry::{Aspects, Layout, Spot};
+use crate::problem::Problem;
+use crate::readers::Reader;
+use crate::rules::Ruleset;
+
+/// The version of the format that this program reads.
+pub const FORMAT: u32 = 1;
+
+/// A pack, ready to read with. Shared; never changes.
+#[derive(Debug)]
+pub struct Pack {
+    pub id: Arc<str>,
+    pub name: String,
+    pub version: Arc<str>,
+    pub description: String,
+    pub screens: Vec<Screen>,
+    /// In the order they are to be worked out.
+    pub derived: Vec<(Arc<str>, Expr)>,
+    pub rules: Ruleset,
+    /// What it can't do here and how that is mended (`no portraits: run onair pack fetch dota2`).
+    pub notes: Vec<String>,
+    /// Where to fetch what may not be shipped, by set.
+    pub fetches: BTreeMap<String, crate::readers::templates::Wanted>,
+}
+
+/// One screen of a pack.
+#[derive(Debug)]
+pub struct Screen {
+    pub id: Arc<str>,
+    pub layout: Layout,
+    pub aspects: Option<Aspects>,
+    pub gate: Gate,
+    pub accept: Accept,
+    pub regions: Vec<Region>,
+}
+
+/// What a reading must have to count.
+#[derive(Clone, Debug, Default)]
+pub struct Accept {
+    pub all: Vec<String>,
+    pub any: Vec<String>,
+    pub items: BTreeMap<String, usize>,
+}
+
+/// A place that is read: one box, or the slots of a list.
+#[derive(Debug)]
+pub struct Region {
+    pub id: Arc<str>,
+    pub slots: Vec<Slot>,
+    /// Whether the slots make a list, also when there is one.
+    pub list: bool,
+    pub reader: Reader,
+}
+
+/// One box of a region.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    pub spot: Spot,
+    pub fields: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Pack {
+    /// Makes a pack of its `files`. `data` are the files that `onair pack fetch` got for it.
+    ///
+    /// # Errors
+    /// Every mistake that can be seen at once.
+    pub fn load(files: &dyn Files, data: &dyn Files) -> Result<Self, Vec<Problem>> {
+        check::load(files, data)
+    }
+}
