@@ -103,6 +103,12 @@ impl Client {
         tokio::time::timeout(PATIENCE, self.0.door.addresses(host, trust)).await.unwrap_or_else(timeout)
     }
 
+    /// Shakes hands over TLS and says no more: tells what is wrong with a server that somebody else's TLS can't reach.
+    pub async fn shake_hands(&self, url: &Url, trust: Trust) -> Result<(), Error> {
+        let host = url.host_str().ok_or(Error::BadUrl("it names no host"))?;
+        self.0.door.open(host, url.port().unwrap_or(443), true, trust).await.map(drop)
+    }
+
     /// Fetches, following at most five redirects. Any status is an answer: see [`Body::ok`].
     pub async fn get(&self, request: Request<'_>) -> Result<Body, Error> {
         let mut body = self.once(&request, request.url, request.trust, None).await?;

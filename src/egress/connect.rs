@@ -4,6 +4,7 @@
 //! what the policy forbids.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -103,6 +104,16 @@ impl Door {
         let host = uri.host().ok_or(Error::BadUrl("it names no host"))?;
         let secure = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        self.open(host, port, secure, trust).await
+    }
+
+    pub(super) async fn open(
+        &self,
+        host: &str,
+        port: u16,
+        secure: bool,
+        trust: Trust,
+    ) -> Result<Wire, Error> {
         let tcp = self.tcp(host, port, trust);
         let tcp = tokio::time::timeout(PATIENCE, tcp).await.unwrap_or_else(|_| Err(timeout(host)))?;
         let counted = Counted { tcp, traffic: self.traffic.clone() };
@@ -123,7 +134,7 @@ fn timeout(host: &str) -> Error {
     Error::Timeout { host: host.to_owned() }
 }
 
-/// Trusts the certificates this machine trusts.
+/// Trusts the certificates this machine trusts, or those of [`authorities`] instead.
 fn tls() -> Result<TlsConnector, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
@@ -131,6 +142,12 @@ fn tls() -> Result<TlsConnector, String> {
         .and_then(BuilderVerifierExt::with_platform_verifier)
         .map_err(|e| e.to_string())?;
     Ok(TlsConnector::from(Arc::new(config.with_no_client_auth())))
+}
+
+/// The file of certificates that is trusted instead of this machine's own: `SSL_CERT_FILE`, as for other programs. HTTPS
+/// finds it by itself; this is for whoever else speaks TLS.
+pub fn authorities() -> Option<PathBuf> {
+    std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// What the HTTP client asks for connections.

@@ -15,6 +15,6 @@ mod policy;
 mod tests;
 
 pub use client::{Body, Client, ContentRange, Request};
-pub use connect::Traffic;
+pub use connect::{Traffic, authorities};
 pub use error::Error;
 pub use policy::{Allowed, Policy, Trust};

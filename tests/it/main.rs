@@ -12,6 +12,7 @@ mod follow;
 mod harness;
 mod lifecycle;
 mod limits;
+mod live_servers;
 mod openapi;
 mod publish_cli;
 mod pull_hls;

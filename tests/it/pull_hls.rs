@@ -260,6 +260,7 @@ async fn files_and_videos_play_in_their_own_time_over_and_over() {
             .await;
     let clock = clock();
     let shared = Arc::new(shared(&clock, Policy::default()));
+    let mut kept = None;
     for target in
         [mp4.to_str().unwrap().to_owned(), mkv.to_str().unwrap().to_owned(), format!("{address}/film.mp4")]
     {
@@ -268,9 +269,10 @@ async fn files_and_videos_play_in_their_own_time_over_and_over() {
         assert!(taken.iter().all(|captured| size(captured) == (320, 180)), "{target}");
         let times: Vec<_> = taken.iter().map(|captured| captured.media_time.0.as_millisecond()).collect();
         assert!(times.windows(2).all(|two| two[1] >= two[0] + 900), "{target}: {times:?}");
-        drop(puller);
+        kept = Some(puller);
     }
-    assert!(shared.tasks.stop(Duration::from_secs(20)).await, "dropped pullers leave no thread");
+    assert!(shared.tasks.stop(Duration::from_secs(20)).await, "pullers leave no thread, dropped or not");
+    drop(kept);
 }
 
 #[tokio::test]

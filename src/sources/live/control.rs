@@ -7,13 +7,14 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::{Clock, Monotonic};
+use crate::base::tasks::Tasks;
 
 /// Shared by a feed and its thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Control {
     /// FFmpeg looks at it while it blocks.
     pub(super) interrupt: Arc<AtomicBool>,
-    /// Ends waiting for HTTP.
+    /// Ends waiting for HTTP; cancelled also when the program ends.
     pub(super) cancel: CancellationToken,
     until: Mutex<Monotonic>,
     told: Condvar,
@@ -22,6 +23,27 @@ pub(super) struct Control {
 impl Control {
     /// A wait is broken off at least so often to look at the clock.
     const LOOK: Duration = Duration::from_secs(1);
+
+    /// One that ends with `tasks`, whatever becomes of the feed.
+    pub(super) fn new(tasks: &Tasks) -> Arc<Self> {
+        let control = Arc::new(Self { cancel: tasks.stopping().child_token(), ..Self::apart() });
+        let this = Arc::clone(&control);
+        tasks.spawn("pull-input's end", async move {
+            this.cancel.cancelled().await;
+            this.stop();
+        });
+        control
+    }
+
+    /// One that nobody else ends.
+    pub(super) fn apart() -> Self {
+        Self {
+            interrupt: Arc::default(),
+            cancel: CancellationToken::new(),
+            until: Mutex::default(),
+            told: Condvar::new(),
+        }
+    }
 
     /// Someone asked at `now`: worth going on for `idle` more.
     pub(super) fn asked(&self, now: Monotonic, idle: Duration) {

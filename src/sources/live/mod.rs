@@ -16,10 +16,10 @@ mod bridge;
 mod control;
 mod reader;
 
-use super::failure::{Cause, Failure};
+use super::failure::{Cause, Failure, FailureKind};
 use super::pull::{Captured, Shared};
 use crate::base::clock::{MediaTime, Monotonic};
-use crate::egress::{Request, Trust};
+use crate::egress::{self, Request, Trust};
 use bridge::Bridge;
 use control::Control;
 use reader::{Input, Reader};
@@ -64,12 +64,15 @@ struct Shot {
 
 struct Running {
     state: watch::Receiver<State>,
-    control: Arc<Control>,
+    control: Ender,
 }
 
-impl Drop for Running {
+/// Dropped, it ends what it controls.
+struct Ender(Arc<Control>);
+
+impl Drop for Ender {
     fn drop(&mut self) {
-        self.control.stop();
+        self.0.stop();
     }
 }
 
@@ -112,7 +115,7 @@ impl Feed {
             }
         };
         let running = self.running.insert(running);
-        running.control.asked(now, idle);
+        running.control.0.asked(now, idle);
         let taken = self.taken;
         let news = |state: &State| state.number > taken || state.ended.is_some();
         let state = match running.state.wait_for(news).await {
@@ -124,7 +127,23 @@ impl Feed {
             return Ok(captured(shot));
         }
         self.running = None;
-        Err(state.ended.unwrap_or_else(|| Failure::error(Cause::Input, "reading it failed")))
+        let failure = state.ended.unwrap_or_else(|| Failure::error(Cause::Input, "reading it failed"));
+        Err(self.explained(shared, failure).await)
+    }
+
+    /// FFmpeg doesn't tell what it has against a certificate: we do.
+    async fn explained(&self, shared: &Shared, failure: Failure) -> Failure {
+        match &self.origin {
+            Origin::Url { url, trust }
+                if url.scheme() == "rtmps" && failure.kind == FailureKind::Error(Cause::Input) =>
+            {
+                match shared.client.shake_hands(url, *trust).await {
+                    Err(e @ egress::Error::Tls { .. }) => Failure::request(&e, "the address", Cause::Input),
+                    Ok(()) | Err(_) => failure,
+                }
+            }
+            Origin::Url { .. } | Origin::Web { .. } | Origin::File(_) => failure,
+        }
     }
 
     async fn start(&self, shared: &Arc<Shared>) -> Result<Running, Failure> {
@@ -132,9 +151,9 @@ impl Feed {
             return Err(Failure::error(Cause::Input, "too many inputs are kept open already"));
         };
         let (tell, state) = watch::channel(State::default());
-        let control = Arc::new(Control::default());
-        let input = self.input(shared, &control).await?;
-        let reader = Reader { input, control: Arc::clone(&control), clock: shared.clock.clone(), tell };
+        let control = Ender(Control::new(&shared.tasks));
+        let input = self.input(shared, &control.0).await?;
+        let reader = Reader { input, control: Arc::clone(&control.0), clock: shared.clock.clone(), tell };
         let work = move || {
             let _slot = slot;
             reader.run();
@@ -151,13 +170,12 @@ impl Feed {
                 let host = url.host_str().unwrap_or_default();
                 let found = shared.client.resolve(host, *trust).await;
                 let found = found.map_err(|e| Failure::request(&e, "the address", Cause::Input))?;
-                Ok(Input::Url { url: url.to_string(), address: found.first().copied() })
+                Ok(Input::Url { url: url.to_string(), addresses: found })
             }
             Origin::Web { url, trust } => {
                 let request = Request { range: Some(0..1), ..Request::new(url, *trust, u64::MAX) };
                 let failed = |e| Failure::request(&e, "the video", Cause::Input);
-                let body =
-                    shared.client.get(request).await.and_then(crate::egress::Body::ok).map_err(failed)?;
+                let body = shared.client.get(request).await.and_then(egress::Body::ok).map_err(failed)?;
                 let part = body.content_range.filter(|_| body.status == 206);
                 let length = part.map_or(body.length.filter(|_| body.status == 200), |part| part.total);
                 let bridge = Bridge::new(

@@ -13,13 +13,15 @@ use super::bridge::Bridge;
 use super::control::Control;
 use super::{Shot, State};
 use crate::base::clock::{Clock, MediaTime};
+use crate::egress;
 use crate::sources::failure::{Cause, Failure};
 
 /// What to open.
 pub(super) enum Input {
+    /// `addresses` are those that its name stands for, best first.
     Url {
         url: String,
-        address: Option<IpAddr>,
+        addresses: Vec<IpAddr>,
     },
     /// `paced`: it has an end, so it is a film and no broadcast.
     Web {
@@ -33,6 +35,8 @@ pub(super) enum Input {
 const DRIFT: Duration = Duration::from_secs(10);
 /// The doubt about a broadcast's time while the distance of keyframes is not known.
 const DOUBT: Duration = Duration::from_secs(2);
+/// Addresses of one name that are tried: each may take the whole time.
+const MOST_ADDRESSES: usize = 4;
 /// How long the last picture of a film is shown when that is not known.
 const LAST_PICTURE: Duration = Duration::from_secs(1);
 
@@ -62,13 +66,31 @@ impl Reader {
 
     fn open(&self) -> Result<live::Input, Failure> {
         let source = match &self.input {
-            Input::Url { url, address } => Source::Url { url: url.clone(), address: *address },
+            Input::Url { url, addresses } => return self.open_any(url, addresses),
             Input::File(path) => Source::File(path.clone()),
             Input::Web { bridge, .. } if bridge.can_seek() => Source::Seekable(Box::new(bridge.again())),
             Input::Web { bridge, .. } => Source::Reader(Box::new(bridge.again())),
         };
+        self.open_source(source).map_err(|e| failure(&e))
+    }
+
+    /// At the first address where somebody answers.
+    fn open_any(&self, url: &str, addresses: &[IpAddr]) -> Result<live::Input, Failure> {
+        let mut failed = Failure::error(Cause::Dns, "its name has no address");
+        for &address in addresses.iter().take(MOST_ADDRESSES) {
+            match self.open_source(Source::Url { url: url.to_owned(), address: Some(address) }) {
+                Ok(input) => return Ok(input),
+                Err(e @ (live::Error::Open(_) | live::Error::TimedOut)) => failed = failure(&e),
+                Err(e) => return Err(failure(&e)),
+            }
+        }
+        Err(failed)
+    }
+
+    fn open_source(&self, source: Source) -> Result<live::Input, live::Error> {
         let interrupt = Arc::clone(&self.control.interrupt);
-        live::Input::open(source, &Options::default(), interrupt).map_err(|e| failure(&e))
+        let options = Options { authorities: egress::authorities(), ..Options::default() };
+        live::Input::open(source, &options, interrupt)
     }
 
     /// A broadcast's first keyframe is of the moment it comes in, and the others follow by their timestamps.
@@ -151,6 +173,27 @@ fn failure(error: &live::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::tasks::Tasks;
+
+    #[test]
+    fn every_address_of_a_name_is_tried_until_somebody_answers() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("rtmp://name.invalid:{}/live/x", listener.local_addr().unwrap().port());
+        // Nobody listens at the first.
+        let addresses = [[127, 0, 0, 2], [127, 0, 0, 1]].map(IpAddr::from).to_vec();
+        let (tell, state) = watch::channel(State::default());
+        let control = Arc::new(Control::apart());
+        let input = Input::Url { url, addresses };
+        let reader = Reader { input, control: Arc::clone(&control), clock: Clock::real(), tell };
+        let running = Tasks::default();
+        running.thread("reads", 1 << 20, || reader.run()).unwrap();
+        drop(listener.accept().unwrap());
+        while state.has_changed().is_ok_and(|changed| !changed) {
+            std::thread::yield_now();
+        }
+        let ended = state.borrow().ended.clone().unwrap();
+        assert_eq!(ended.kind, crate::sources::FailureKind::Error(Cause::Input), "{ended}");
+    }
 
     #[test]
     fn ticks_are_of_90_kilohertz() {

@@ -12,7 +12,7 @@ mod stored;
 mod tests;
 mod units;
 
-pub(crate) use stored::{Config, Look, look_annexb};
+pub(crate) use stored::{Config, Look, begins_picture, look_annexb};
 pub(crate) use units::{Found, Units, starts};
 
 /// Shown size of a picture in pixels.

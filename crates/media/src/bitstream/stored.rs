@@ -110,6 +110,20 @@ pub(crate) fn look_annexb(codec: Codec, sets: &[u8], data: &[u8]) -> Option<Look
     }
 }
 
+/// Whether a piece of a byte stream begins a picture, rather than bringing more of the one before or no picture at all: by the
+/// first slice's place (H.264 7.3.3, HEVC 7.3.6.1).
+pub(crate) fn begins_picture(codec: Codec, data: &[u8]) -> bool {
+    let first = |unit: &[u8]| match (codec, unit) {
+        // The number of the slice's first block, zero being a single one.
+        (Codec::H264, [header, place, ..]) if matches!(h264::kind(*header), 1 | 2 | h264::IDR) => {
+            Some(*place)
+        }
+        (Codec::Hevc, [header, _, place, ..]) if hevc::kind(*header) < hevc::VPS => Some(*place),
+        _ => None,
+    };
+    codec == Codec::Av1 || starts(data).find_map(first).is_some_and(|place| place & 0x80 != 0)
+}
+
 /// Splits off what follows its length in `bytes` bytes.
 fn with_length<'a>(rest: &mut &'a [u8], bytes: usize) -> Option<&'a [u8]> {
     let (length, after) = rest.split_at_checked(bytes)?;

@@ -191,3 +191,24 @@ fn records_are_read_to_their_last_byte_or_not_at_all() {
         assert!(Config::parse(codec, &[0, 0, 0, 1, 0x67, 66, 0, 30]).is_none(), "Annex B is no record");
     }
 }
+
+#[test]
+fn pieces_that_begin_a_picture_are_told_from_those_that_go_on_with_it() {
+    let sets = [sps(6, 4, true, [0; 4]), pps()].concat();
+    let start = slice(5, 0, 0, None, false);
+    let more = slice(5, 6, 0, None, false);
+    let hevc = |kind: u8, place: u8| vec![0, 0, 0, 1, kind << 1, 1, place];
+    for (codec, piece, begins) in [
+        (Codec::H264, [&sets[..], &start].concat(), true),
+        (Codec::H264, slice(1, 0, 1, None, false), true),
+        (Codec::H264, [&sets[..], &more].concat(), false),
+        (Codec::H264, sets, false),
+        (Codec::H264, Vec::new(), false),
+        (Codec::Hevc, [hevc(33, 0x80), hevc(19, 0x80)].concat(), true),
+        (Codec::Hevc, [hevc(33, 0x80), hevc(19, 0)].concat(), false),
+        (Codec::Hevc, hevc(33, 0x80), false),
+        (Codec::Av1, vec![0x12, 0], true),
+    ] {
+        assert_eq!(begins_picture(codec, &piece), begins, "{codec:?} {piece:x?}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Error;
+use super::{Error, Options};
 
 /// What to open.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ const SRT_PARAMETERS: [&str; 6] = ["streamid", "srt_streamid", "passphrase", "pb
 ///
 /// # Errors
 /// When it is not one of the four live schemes, or asks for more than to connect.
-pub(super) fn target(url: &str, address: Option<IpAddr>, timeout_micros: u128) -> Result<Target, Error> {
+pub(super) fn target(url: &str, address: Option<IpAddr>, given: &Options) -> Result<Target, Error> {
     let refused = |why| Err(Error::Address(why));
     if url.chars().any(|c| c.is_control() || c == ' ') {
         return refused("it holds a blank or a control character");
@@ -43,6 +43,7 @@ pub(super) fn target(url: &str, address: Option<IpAddr>, timeout_micros: u128) -
     };
     let scheme = scheme.to_ascii_lowercase();
     let url = format!("{scheme}://{user}{shown_host}{port}{path}");
+    let timeout_micros = given.timeout.as_micros();
     let timeout = timeout_micros.to_string();
     let (format, options) = match scheme.as_str() {
         "rtmp" | "rtmps" => {
@@ -53,6 +54,15 @@ pub(super) fn target(url: &str, address: Option<IpAddr>, timeout_micros: u128) -
                 let app = application(path);
                 options.push(("rtmp_tcurl", format!("{scheme}://{host}{port}/{app}")));
                 options.push(("verifyhost", host.to_owned()));
+            }
+            if scheme == "rtmps" {
+                // FFmpeg takes any certificate otherwise.
+                options.push(("tls_verify", "1".to_owned()));
+                if let Some(path) = &given.authorities {
+                    let path =
+                        path.to_str().ok_or(Error::Address("the file of certificates has no proper name"))?;
+                    options.push(("ca_file", path.to_owned()));
+                }
             }
             ("flv", options)
         }
@@ -125,7 +135,7 @@ mod tests {
                 None,
             ),
         ] {
-            let found = target(url, address, 1_000_000).unwrap();
+            let found = target(url, address, &Options::default()).unwrap();
             assert_eq!(found.url, expected);
             assert_eq!(options(&found, "rtmp_tcurl").as_deref(), tc_url, "{url}");
         }
@@ -139,11 +149,25 @@ mod tests {
             ("rtsp://h/a", "rtsp", "tcp"),
             ("srt://h:1", "mpegts", "srt"),
         ] {
-            let found = target(url, None, 1).unwrap();
+            let found = target(url, None, &Options::default()).unwrap();
             assert_eq!(
                 (found.format, options(&found, "protocol_whitelist").as_deref()),
                 (format, Some(protocols))
             );
+        }
+    }
+
+    #[test]
+    fn certificates_are_looked_at_and_by_whose_word_can_be_said() {
+        let ours = Options { authorities: Some("/etc/ours.pem".into()), ..Options::default() };
+        for (url, given, verify, file) in [
+            ("rtmps://h/a/b", &Options::default(), Some("1"), None),
+            ("rtmps://h/a/b", &ours, Some("1"), Some("/etc/ours.pem")),
+            ("rtmp://h/a/b", &ours, None, None),
+        ] {
+            let found = target(url, None, given).unwrap();
+            assert_eq!(options(&found, "tls_verify").as_deref(), verify, "{url}");
+            assert_eq!(options(&found, "ca_file").as_deref(), file, "{url}");
         }
     }
 
@@ -171,7 +195,7 @@ mod tests {
             "srt://h:1?listen_timeout=1",
             "srt://h:1?localport=1",
         ] {
-            assert!(matches!(target(url, None, 1), Err(Error::Address(_))), "{url}");
+            assert!(matches!(target(url, None, &Options::default()), Err(Error::Address(_))), "{url}");
         }
     }
 }

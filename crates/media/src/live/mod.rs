@@ -21,7 +21,7 @@ use ffmpeg_next::format::context::StreamIo;
 use ffmpeg_next::util::error::{EAGAIN, ETIMEDOUT};
 use ffmpeg_next::{Dictionary, Packet, Rational, codec, format, media};
 
-use crate::bitstream::{Config, Look, Size, look_annexb};
+use crate::bitstream::{Config, Look, Size, begins_picture, look_annexb};
 use crate::keyframe::{Codec, Keyframe};
 use crate::segment::Limits;
 use crate::time::TIMESCALE;
@@ -45,16 +45,18 @@ pub enum Source {
     File(PathBuf),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// How long connecting, or waiting for bytes, may take.
     pub timeout: Duration,
     pub limits: Limits,
+    /// Certificates (PEM) trusted for `rtmps` instead of this machine's own.
+    pub authorities: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(10), limits: Limits::default() }
+        Self { timeout: Duration::from_secs(10), limits: Limits::default(), authorities: None }
     }
 }
 
@@ -90,7 +92,14 @@ pub struct Input {
     first: Option<i64>,
     /// In containers that don't say how long a picture is, one is known to be whole once the next one came.
     holds_back: bool,
-    held: Option<Keyframe>,
+    held: Option<Held>,
+}
+
+/// A keyframe that may go on.
+struct Held {
+    keyframe: Keyframe,
+    /// What came of it since: RTSP gives a picture's slices one by one where parameter sets stand between them.
+    rest: Vec<u8>,
 }
 
 /// What a stream's pictures need besides themselves.
@@ -124,7 +133,7 @@ impl Input {
         let stop = Arc::clone(&interrupt);
         let opened = match source {
             Source::Url { url, address } => {
-                let target = address::target(&url, address, options.timeout.as_micros())?;
+                let target = address::target(&url, address, options)?;
                 for (name, value) in &target.options {
                     settings.set(name, value);
                 }
@@ -197,10 +206,10 @@ impl Input {
             let mut packet = Packet::empty();
             match packet.read(&mut self.container) {
                 Ok(()) if packet.stream() != self.stream => {}
+                Ok(()) if self.goes_on(&packet)? => {}
                 Ok(()) => {
                     let found = self.take(&packet)?;
-                    let ready =
-                        if self.holds_back { std::mem::replace(&mut self.held, found) } else { found };
+                    let ready = if self.holds_back { self.hold(found) } else { found };
                     if ready.is_some() {
                         return Ok(ready);
                     }
@@ -216,6 +225,30 @@ impl Input {
                 Err(error) => return Err(failed(error, &self.stop, Error::Read)),
             }
         }
+    }
+
+    /// Whether the packet is more of the picture that is held, which then has it.
+    fn goes_on(&mut self, packet: &Packet) -> Result<bool, Error> {
+        let Headers::Stream(_) = self.headers else { return Ok(false) };
+        let Some(held) = self.held.as_mut().filter(|_| !packet.is_corrupt()) else { return Ok(false) };
+        let Some(data) = packet.data().filter(|data| !begins_picture(self.codec, data)) else {
+            return Ok(false);
+        };
+        if held.keyframe.data.len() + held.rest.len() + data.len() > self.limits.max_bytes {
+            return Err(Error::TooLarge);
+        }
+        held.rest.extend_from_slice(data);
+        Ok(true)
+    }
+
+    /// Holds `found` instead of what was held, which is whole now.
+    fn hold(&mut self, found: Option<Keyframe>) -> Option<Keyframe> {
+        let found = found.map(|keyframe| Held { keyframe, rest: Vec::new() });
+        let Held { mut keyframe, rest } = std::mem::replace(&mut self.held, found)?;
+        if !rest.is_empty() {
+            keyframe.data = [&keyframe.data[..], &rest].concat().into();
+        }
+        Some(keyframe)
     }
 
     /// The packet as a keyframe, if it is one.
