@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 /// One thing read from a picture.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub enum Value {
     Int(i64),
     Real(f64),
@@ -23,7 +24,7 @@ pub enum Value {
 }
 
 /// A picture of a set, recognised in a slot.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Item {
     /// The name of the picture in its set (`antimage`).
     pub tag: Arc<str>,
@@ -90,14 +91,14 @@ impl fmt::Display for Value {
 }
 
 /// A value and how sure its reader is, 0 to 1.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Read {
     pub value: Value,
     pub confidence: f32,
 }
 
 /// What a pack read from one picture. A value that could not be read is not in it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Reading {
     pub pack: Arc<str>,
     pub pack_version: Arc<str>,
