@@ -15,6 +15,8 @@ pub mod scale;
 
 pub mod warp;
 
+pub mod correlate;
+
 pub use plane::{I420, Matrix, Plane, Range};
 pub use scale::scale;
-pub use warp::{Quad, warp};
+pub use warp::{Quad, sample, warp};

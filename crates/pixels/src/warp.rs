@@ -43,53 +43,114 @@ impl Quad {
 }
 
 /// Fills `out`, at the size it has, with what `quad` holds of `plane`. What lies outside counts as the edge.
-#[expect(clippy::cast_precision_loss, reason = "sides of pictures are far below 2^24")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a mean of bytes")]
 pub fn warp(plane: &Plane, quad: &Quad, out: &mut Plane) {
-    if plane.width == 0 || plane.height == 0 || out.width == 0 || out.height == 0 {
-        return;
-    }
-    let (step_x, step_y) = (quad.width / out.width as f32, quad.height / out.height as f32);
-    for row in 0..out.height {
-        let (top, bottom) = (quad.y + row as f32 * step_y, quad.y + (row + 1) as f32 * step_y);
-        let lean = quad.slant * (row as f32 + 0.5) / out.height as f32;
-        let (first, weights) = taps(top, bottom, plane.height);
-        for column in 0..out.width {
-            let left = quad.x + lean + column as f32 * step_x;
-            let (first_x, weights_x) = taps(left, left + step_x, plane.width);
-            let mut sum = 0.0;
-            for (y, weight) in (first..).zip(weights.iter().copied()) {
-                let line =
-                    plane.row(y.clamp(0, i64::from(plane.height) - 1).unsigned_abs().try_into().unwrap_or(0));
-                for (x, weight_x) in (first_x..).zip(weights_x.iter().copied()) {
-                    let x = usize::try_from(x.clamp(0, i64::from(plane.width) - 1)).unwrap_or(0);
-                    sum += f32::from(line[x]) * weight * weight_x;
-                }
-            }
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a mean of bytes")]
-            let sample = (sum + 0.5) as u8;
-            out.row_mut(row)[column as usize] = sample;
+    let mut samples = Vec::new();
+    sample(plane, quad, out.width, out.height, &mut samples);
+    for (row, line) in (0..out.height).zip(samples.chunks_exact(out.width.max(1) as usize)) {
+        for (out, sample) in out.row_mut(row).iter_mut().zip(line) {
+            *out = (sample + 0.5) as u8;
         }
     }
 }
 
-/// The first sample that `from..to` touches, and how much each from there on counts; they add up to 1.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    reason = "clamped to the plane's surroundings"
-)]
-fn taps(from: f32, to: f32, size: u32) -> (i64, Vec<f32>) {
-    let most = size as f32 + 2.0;
-    let (from, to) = (from.clamp(-2.0, most), to.clamp(-2.0, most));
-    if to - from <= 1.0 {
-        let centre = f32::midpoint(from, to) - 0.5;
-        let first = centre.floor();
-        return (first as i64, vec![1.0 - (centre - first), centre - first]);
+/// What `quad` holds of `plane` as `columns` × `rows` samples of 0 to 255, row after row, put into `out`, whose memory is
+/// used again. Nothing when the plane or the result has no samples. What lies outside the plane counts as its edge.
+///
+/// Cost: each row of the plane inside the box is read about once, each sample of the result is a few products.
+#[expect(clippy::cast_precision_loss, reason = "sides of pictures are far below 2^24")]
+pub fn sample(plane: &Plane, quad: &Quad, columns: u32, rows: u32, out: &mut Vec<f32>) {
+    out.clear();
+    if plane.width == 0 || plane.height == 0 || columns == 0 || rows == 0 {
+        return;
     }
-    let (first, last) = (from.floor(), to.ceil());
-    let share = |at: f32| (to.min(at + 1.0) - from.max(at)).max(0.0) / (to - from);
-    let count = (last - first) as usize;
-    (first as i64, (0..count).map(|i| share(first + i as f32)).collect())
+    out.reserve(columns as usize * rows as usize);
+    let (step_x, step_y) = (quad.width / columns as f32, quad.height / rows as f32);
+    let (mut across, mut down, mut line) = (Taps::default(), Taps::default(), Vec::new());
+    for row in 0..rows {
+        if row == 0 || quad.slant != 0.0 {
+            let lean = quad.slant * (row as f32 + 0.5) / rows as f32;
+            across.clear();
+            for column in 0..columns {
+                let left = quad.x + lean + column as f32 * step_x;
+                across.push(left, left + step_x, plane.width);
+            }
+        }
+        down.clear();
+        down.push(quad.y + row as f32 * step_y, quad.y + (row + 1) as f32 * step_y, plane.height);
+        let (from, to) = across.reach(plane.width);
+        line.clear();
+        line.resize(to - from, 0.0);
+        for (y, weight) in down.of(down.all[0]) {
+            let y = u32::try_from(clamped(y, plane.height)).unwrap_or(0);
+            for (sum, sample) in line.iter_mut().zip(&plane.row(y)[from..to]) {
+                *sum += f32::from(*sample) * weight;
+            }
+        }
+        out.extend(across.all.iter().map(|taps| {
+            across.of(*taps).map(|(x, weight)| line[clamped(x, plane.width) - from] * weight).sum::<f32>()
+        }));
+    }
+}
+
+fn clamped(at: i64, size: u32) -> usize {
+    usize::try_from(at.clamp(0, i64::from(size) - 1)).unwrap_or(0)
+}
+
+/// How much each sample counts for each sample of a row or a column of the result; those of one add up to 1.
+#[derive(Default)]
+struct Taps {
+    weights: Vec<f32>,
+    /// The first sample that counts, and where its weights are.
+    all: Vec<(i64, usize, usize)>,
+}
+
+impl Taps {
+    fn clear(&mut self) {
+        self.weights.clear();
+        self.all.clear();
+    }
+
+    /// Adds what `from..to` touches of `size` samples.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "clamped to the plane's surroundings"
+    )]
+    fn push(&mut self, from: f32, to: f32, size: u32) {
+        let most = size as f32 + 2.0;
+        let (from, to) = (from.clamp(-2.0, most), to.clamp(-2.0, most));
+        let start = self.weights.len();
+        let first = if to - from > 1.0 {
+            let (first, last) = (from.floor(), to.ceil());
+            let share = |at: f32| (to.min(at + 1.0) - from.max(at)).max(0.0) / (to - from);
+            let count = (last - first) as usize;
+            self.weights.extend((0..count).map(|i| share(first + i as f32)));
+            first
+        } else {
+            // NaN comes here too, and becomes the first sample.
+            let centre = f32::midpoint(from, to) - 0.5;
+            let first = centre.floor();
+            let part = if centre.is_nan() { 0.0 } else { centre - first };
+            self.weights.extend([1.0 - part, part]);
+            first
+        };
+        self.all.push((first as i64, start, self.weights.len()));
+    }
+
+    /// Samples and their weights.
+    fn of(&self, (first, start, end): (i64, usize, usize)) -> impl Iterator<Item = (i64, f32)> {
+        (first..).zip(self.weights[start..end].iter().copied())
+    }
+
+    /// The samples from and to which any counts.
+    fn reach(&self, size: u32) -> (usize, usize) {
+        let from = self.all.iter().map(|taps| taps.0).min().unwrap_or(0);
+        let last =
+            |(first, start, end): &(i64, usize, usize)| first + i64::try_from(end - start).unwrap_or(0);
+        let to = self.all.iter().map(last).max().unwrap_or(0);
+        (clamped(from, size), clamped(to - 1, size) + 1)
+    }
 }
 
 #[cfg(test)]
