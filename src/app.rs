@@ -1,5 +1,6 @@
 //! The only file that knows every part: builds them, connects them, ends them in order.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::base::tasks::Tasks;
 use crate::capture::{self, Captures};
 use crate::cleanup::{self, Cleanup};
 use crate::controls::Controls;
+use crate::reading::{self, Library, Reader, Watch};
 use crate::record::{self, Recorders};
 use crate::roster::Roster;
 use crate::sources::push::{self, Push};
@@ -53,6 +55,11 @@ impl App {
 
         let push = Push::new(registry.clone(), push_limits(&config));
         let outside = egress::Client::new(egress_policy(&config), clock.clone());
+        let library = Library::open(reading::Settings { folder: packs_folder(&config) });
+        library.watch(&tasks);
+        let (reader, _records) = Reader::new(library, clock.clone());
+        let watch =
+            Watch::start(registry.clone(), reader.clone(), watch_settings(&config), clock.clone(), &tasks)?;
         let captures = Captures::start(capture::Parts {
             settings: capture::Settings::from(&config.capture),
             folder: config.data_dir.join("frames"),
@@ -67,10 +74,11 @@ impl App {
                 twitch_settings(&config)?,
             )),
             store: Arc::clone(&store),
+            reader: reader.clone(),
         })?;
         let cleanup = Cleanup::new(registry.clone(), recorders.clone());
         let controls = {
-            let live = (registry.clone(), recorders.clone(), captures.clone(), outside);
+            let live = (registry.clone(), recorders.clone(), captures.clone(), outside, watch.clone());
             Controls::new(resolved, Arc::clone(&store), move |config| apply(config, &live))
         };
         let roster = Roster::new(&config.capture, captures.clone(), controls.clone())?;
@@ -146,12 +154,13 @@ async fn recover(recorders: Recorders) -> Result<()> {
 }
 
 /// What a changed setting changes.
-fn apply(config: &Config, live: &(Registry, Recorders, Captures, egress::Client)) {
-    let (registry, recorders, captures, outside) = live;
+fn apply(config: &Config, live: &(Registry, Recorders, Captures, egress::Client, Watch)) {
+    let (registry, recorders, captures, outside, watch) = live;
     registry.apply(stream_settings(config));
     recorders.apply(record_settings(config));
     captures.apply(capture::Settings::from(&config.capture));
     outside.apply(egress_policy(config));
+    watch.apply(watch_settings(config));
 }
 
 fn warn_if_open(config: &Config) {
@@ -183,6 +192,14 @@ fn egress_policy(config: &Config) -> egress::Policy {
         allowed
     });
     egress::Policy { allow_private: config.egress.allow_private, allow: allow.collect() }
+}
+
+fn packs_folder(config: &Config) -> PathBuf {
+    config.packs.folder.clone().unwrap_or_else(|| config.data_dir.join("packs"))
+}
+
+fn watch_settings(config: &Config) -> reading::WatchSettings {
+    reading::WatchSettings { interval: config.packs.push_interval }
 }
 
 fn store_settings(config: &Config) -> store::Settings {

@@ -172,6 +172,7 @@ impl Stream {
             has_current_frame: newest.is_some(),
             width,
             height,
+            matches: figures.matches,
             fps: if live { rounded(interval.as_secs_f64().recip()) } else { 0.0 },
             last_capture: figures.last_capture.map(|time| time.to_string()),
             next_capture: next_in.map(|wait| Wall(now.0 + wait).to_string()),

@@ -11,12 +11,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::frames::{Kept, Shot};
-use super::pool::Want;
+use super::pool::{ToRead, Want};
 use super::pull::{Kit, Pull, Turn};
 use super::schedule::{self, Key, Next};
 use super::tally::Outcome;
 use super::{Captures, Inner};
 use crate::base::error::Result;
+use crate::reading::{self, Coded, Read, Shown};
 use crate::sources::{Captured, Cause, Failure, FailureKind, Puller};
 use crate::streams::{Change, Picture};
 
@@ -96,7 +97,9 @@ async fn capture(inner: &Arc<Inner>, pull: &Pull, mut slot: Slot) {
         Outcome::Ad => schedule::Outcome::Ad,
         Outcome::Failed(_) => schedule::Outcome::Failed,
     };
-    let kept = record(inner, pull, slot.key, captured, outcome);
+    let (captured, read) =
+        captured.map_or_else(|failure| (Err(failure), None), |(captured, read)| (Ok(captured), read));
+    let kept = record(inner, pull, slot.key, captured, read, outcome);
     drop(slot);
     if kept && pull.stream.viewers() > 0 {
         // Viewers will see the next one.
@@ -112,6 +115,7 @@ fn record(
     pull: &Pull,
     key: Key,
     captured: Result<Captured, Failure>,
+    read: Option<Read>,
     outcome: Outcome,
 ) -> bool {
     let mut this = pull.lock();
@@ -128,8 +132,14 @@ fn record(
             this.figures.last_success = Some(inner.clock.now());
             this.figures.size = Some((captured.keyframe.width, captured.keyframe.height));
             let Captured { keyframe, media_time, media_time_error, .. } = captured;
+            let coded = Coded::Keyframe(keyframe.clone());
             let shot = Shot { keyframe, media_time, media_time_error };
-            inner.frames.keep(&pull.stream.name, &mut this.ring, shot);
+            let kept = inner.frames.keep(&pull.stream.name, &mut this.ring, shot);
+            if let Some(read) = read {
+                this.figures.matches += u64::from(read.matched());
+                let shown = Shown { media_time, media_time_error, frame: Some(kept.file()), coded };
+                inner.reader.done(read, &pull.stream.name, shown);
+            }
             true
         }
         Err(failure) => {
@@ -154,7 +164,11 @@ fn record(
 }
 
 /// One capture, without its deadline.
-async fn attempt(inner: &Inner, pull: &Pull, deadline: Duration) -> Result<Captured, Failure> {
+async fn attempt(
+    inner: &Inner,
+    pull: &Pull,
+    deadline: Duration,
+) -> Result<(Captured, Option<Read>), Failure> {
     let settings = inner.settings();
     let began = inner.clock.now();
     let (definition, generation) = {
@@ -179,11 +193,21 @@ async fn attempt(inner: &Inner, pull: &Pull, deadline: Duration) -> Result<Captu
     }
     inner.tally.fetch.add(inner.clock.now().since(began));
     let captured = captured?;
-    if settings.decode {
-        let seen = inner.pool.look(captured.keyframe.clone(), Want::Verdict, definition.priority).await;
-        seen.map_err(|e| Failure { kind: FailureKind::Error(Cause::Keyframe), reason: e.to_string() })?;
+    let pack = definition.pack.as_deref().unwrap_or(reading::AUTO);
+    let reads = inner.reader.wants(pack);
+    if !settings.decode && !reads {
+        return Ok((captured, None));
     }
-    Ok(captured)
+    let to_read = reads.then(|| ToRead {
+        reader: inner.reader.clone(),
+        memory: Arc::clone(&pull.memory),
+        pack: pack.to_owned(),
+    });
+    let (keyframe, priority) = (captured.keyframe.clone(), definition.priority);
+    let seen = inner.pool.look_and_read(keyframe, Want::Verdict, to_read, priority).await;
+    let seen =
+        seen.map_err(|e| Failure { kind: FailureKind::Error(Cause::Keyframe), reason: e.to_string() })?;
+    Ok((captured, seen.read))
 }
 
 async fn show(inner: &Inner, pull: &Pull) -> Result<()> {

@@ -28,6 +28,7 @@ use tracing::{info, warn};
 use crate::base::clock::Clock;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::tasks::Tasks;
+use crate::reading::Reader;
 use crate::sources;
 use crate::store::{Change, Collection, Store};
 use crate::streams::{Registry, StreamName};
@@ -63,6 +64,7 @@ pub struct Parts {
     pub registry: Registry,
     pub sources: Arc<sources::Shared>,
     pub store: Arc<dyn Store>,
+    pub reader: Reader,
 }
 
 struct Inner {
@@ -72,6 +74,7 @@ struct Inner {
     registry: Registry,
     sources: Arc<sources::Shared>,
     store: Arc<dyn Store>,
+    reader: Reader,
     state: Mutex<Pulls>,
     /// Something changed that the loop may be waiting for.
     wake: Notify,
@@ -103,7 +106,8 @@ impl Captures {
     /// # Errors
     /// When a thread can't be started.
     pub fn start(parts: Parts) -> Result<Self> {
-        let Parts { settings, folder, max_frames_bytes, clock, tasks, registry, sources, store } = parts;
+        let Parts { settings, folder, max_frames_bytes, clock, tasks, registry, sources, store, reader } =
+            parts;
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
         let schedule = Schedule::new(settings.schedule(), seed(&clock));
         let state = Pulls { schedule, by_name: BTreeMap::new(), by_key: HashMap::new() };
@@ -117,6 +121,7 @@ impl Captures {
             registry,
             sources,
             store,
+            reader,
             state: Mutex::new(state),
             wake: Notify::new(),
             changing: tokio::sync::Mutex::new(()),

@@ -22,6 +22,7 @@ use crate::base::error::{Error, Kind, Result};
 use crate::base::histogram::{Histogram, Snapshot};
 use crate::base::queue::{self, Bound, Counter, Full, Receiver, Sender, Sent};
 use crate::base::tasks::Tasks;
+use crate::reading::{Memory, Read, Reader};
 
 /// Hands pictures to the threads. Cheap to clone.
 #[derive(Clone)]
@@ -41,6 +42,8 @@ struct Inner {
 struct Job {
     keyframe: Keyframe,
     want: Want,
+    /// What is to be read of it, by the pack of its stream.
+    reading: Option<ToRead>,
     answer: oneshot::Sender<Result<Seen>>,
 }
 
@@ -53,10 +56,19 @@ pub(super) enum Want {
     Jpeg { width: Option<u32> },
 }
 
+/// How a picture is read while it is decoded anyway.
+#[derive(Clone)]
+pub(super) struct ToRead {
+    pub(super) reader: Reader,
+    pub(super) memory: Memory,
+    pub(super) pack: String,
+}
+
 /// What came of it.
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) jpeg: Option<Bytes>,
+    pub(super) read: Option<Read>,
 }
 
 /// The pool's figures at one moment.
@@ -104,6 +116,20 @@ impl Pool {
     /// # Errors
     /// `Unavailable` when too many wait; `Invalid` when it can't be decoded.
     pub(super) async fn look(&self, keyframe: Keyframe, want: Want, priority: u8) -> Result<Seen> {
+        self.look_and_read(keyframe, want, None, priority).await
+    }
+
+    /// As [`Pool::look`], and reads what the picture says.
+    ///
+    /// # Errors
+    /// As [`Pool::look`]. A picture of which nothing can be read is no error.
+    pub(super) async fn look_and_read(
+        &self,
+        keyframe: Keyframe,
+        want: Want,
+        reading: Option<ToRead>,
+        priority: u8,
+    ) -> Result<Seen> {
         let (answer, seen) = oneshot::channel();
         let weight = keyframe.data.len();
         let place = (priority, self.0.numbers.fetch_add(1, Ordering::Relaxed));
@@ -112,7 +138,7 @@ impl Pool {
             let mut waiting = self.0.waiting();
             let sent = self.0.jobs.send((), weight);
             if matches!(sent, Sent::Queued | Sent::Displaced(_)) {
-                waiting.insert(place, Job { keyframe, want, answer });
+                waiting.insert(place, Job { keyframe, want, reading, answer });
             }
             sent
         };
@@ -156,13 +182,17 @@ impl Pool {
                 queue::Received::Closed => return,
             }
             let Some((_, job)) = self.0.waiting().pop_first() else { continue };
-            let Job { keyframe, want, answer } = job;
+            let Job { keyframe, want, reading, answer } = job;
             if answer.is_closed() {
                 continue;
             }
             let began = self.0.clock.now();
-            let seen = catch_unwind(AssertUnwindSafe(|| see(&keyframe, want, &mut planes)));
-            self.0.times.add(self.0.clock.now().since(began));
+            let seen = catch_unwind(AssertUnwindSafe(|| {
+                let mut seen = see(&keyframe, want, &mut planes)?;
+                self.0.times.add(self.0.clock.now().since(began));
+                seen.read = reading.and_then(|to| to.reader.read(&to.memory, &to.pack, &planes));
+                Ok(seen)
+            }));
             let seen = seen.unwrap_or_else(|_| {
                 self.0.panics.add(1);
                 planes = I420::new(2, 2, Range::Limited, Matrix::Bt709);
@@ -186,7 +216,7 @@ fn see(keyframe: &Keyframe, want: Want, planes: &mut I420) -> Result<Seen> {
         Want::Jpeg { .. } => decode::decode(keyframe, planes),
     };
     decoded.map_err(|e| Error::invalid("frame", "the picture can't be decoded").caused_by(e))?;
-    let Want::Jpeg { width } = want else { return Ok(Seen { jpeg: None }) };
+    let Want::Jpeg { width } = want else { return Ok(Seen { jpeg: None, read: None }) };
     let encode = |picture: &I420| -> Result<Bytes> {
         let mut encoder =
             Encoder::new(Pool::QUALITY).map_err(|e| Error::internal("a JPEG can't be made", e))?;
@@ -201,7 +231,7 @@ fn see(keyframe: &Keyframe, want: Want, planes: &mut I420) -> Result<Seen> {
             encode(&pixels::scale::scale(planes, width, height))?
         }
     };
-    Ok(Seen { jpeg: Some(jpeg) })
+    Ok(Seen { jpeg: Some(jpeg), read: None })
 }
 
 #[cfg(test)]

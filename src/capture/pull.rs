@@ -9,6 +9,7 @@ use super::frames::{Kept, Ring};
 use super::schedule::Key;
 use super::tally::Outcome;
 use crate::base::clock::{Monotonic, Wall};
+use crate::reading::Memory;
 use crate::sources::{Failure, Puller};
 use crate::streams::Stream;
 
@@ -40,6 +41,8 @@ pub(super) struct Pull {
     /// Where its viewers are.
     pub(super) stream: Arc<Stream>,
     inner: Mutex<Inner>,
+    /// What packs remember of its pictures.
+    pub(super) memory: Memory,
     /// Held by the capture under way.
     pub(super) puller: tokio::sync::Mutex<Option<Kit>>,
 }
@@ -70,6 +73,8 @@ pub struct Figures {
     pub state: State,
     pub captures: u64,
     pub successful: u64,
+    /// Pictures that a pack accepted.
+    pub matches: u64,
     pub errors: u64,
     pub consecutive_errors: u64,
     /// Why the last capture that was no success was none.
@@ -86,6 +91,7 @@ impl Pull {
             state: State::Pending,
             captures: 0,
             successful: 0,
+            matches: 0,
             errors: 0,
             consecutive_errors: 0,
             last_error: None,
@@ -95,7 +101,8 @@ impl Pull {
         };
         let definition = Arc::new(definition);
         let inner = Inner { key, definition, generation: 0, figures, ring, shown: None, gone: false };
-        Arc::new(Self { stream, inner: Mutex::new(inner), puller: tokio::sync::Mutex::new(None) })
+        let (inner, memory) = (Mutex::new(inner), Memory::default());
+        Arc::new(Self { stream, inner, memory, puller: tokio::sync::Mutex::new(None) })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -53,6 +53,12 @@ pub struct Outcome {
 }
 
 impl Session {
+    /// The pack that accepted a picture last.
+    #[must_use]
+    pub fn pack(&self) -> Option<&Arc<Pack>> {
+        self.last.as_ref().map(|(pack, _)| pack)
+    }
+
     /// Reads `picture` with the first of `packs` whose gate accepts it; the one of the picture before is tried first.
     ///
     /// `clock` says how much time has passed since some fixed moment.

@@ -12,7 +12,7 @@ pub fn find(key: &str) -> Option<&'static Setting> {
 }
 
 /// Sections of parts that aren't built yet: taken without a look inside, with a note.
-pub const LATER_SECTIONS: &[&str] = &["packs", "clips", "hooks", "compositor", "outputs", "bus"];
+pub const LATER_SECTIONS: &[&str] = &["clips", "hooks", "compositor", "outputs", "bus"];
 
 /// `production` makes JSON the default format of the log.
 pub(super) const NODE_ENV: &str = "NODE_ENV";
@@ -317,6 +317,21 @@ pub static SETTINGS: &[Setting] = &[
         Text("ed230aa1e33e07eebb8928504583da78a5173989fadfb1ac94be06a04f3cdbe9"),
         "The stored query that access tokens are asked for by.",
     ),
+    setting(
+        "packs.folder",
+        Kind::Path,
+        Null,
+        "Folder with packs of your own, and pictures fetched for those that come along; null is packs in the data directory.",
+    )
+    .or_null(),
+    setting(
+        "packs.push_interval",
+        Kind::Seconds { from: 0.02, to: DAY },
+        Whole(3),
+        "Time between two frames of a pushed stream that packs read; null: pushed streams are not read.",
+    )
+    .or_null()
+    .live(),
     setting(
         "egress.allow_private",
         Kind::Flag,

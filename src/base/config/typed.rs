@@ -88,6 +88,7 @@ pub struct Config {
     pub logging: Logging,
     pub auth: Auth,
     pub capture: Capture,
+    pub packs: Packs,
     pub egress: Egress,
     pub store: Store,
     /// Where the state lives, apart from recordings and logs.
@@ -252,6 +253,14 @@ pub struct Twitch {
 }
 
 #[derive(Clone, Debug, PartialEq)]
+pub struct Packs {
+    /// `None`: in `data_dir`.
+    pub folder: Option<PathBuf>,
+    /// Between two frames of a pushed stream that are read; `None`: never.
+    pub push_interval: Option<Duration>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
 pub struct Egress {
     /// Whether addresses from outside may lead into private networks.
     pub allow_private: bool,
@@ -310,6 +319,10 @@ impl Config {
                 publish_keys: values.secrets("auth.publish_keys"),
             },
             capture: Capture::build(values),
+            packs: Packs {
+                folder: values.some_text("packs.folder").map(PathBuf::from),
+                push_interval: values.some_seconds("packs.push_interval"),
+            },
             egress: Egress {
                 allow_private: values.flag("egress.allow_private"),
                 allow: values.list("egress.allow"),

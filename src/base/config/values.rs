@@ -52,6 +52,10 @@ impl Values {
         Duration::from_secs_f64(self.number(key))
     }
 
+    pub(super) fn some_seconds(&self, key: &str) -> Option<Duration> {
+        self.get(key).as_f64().map(Duration::from_secs_f64)
+    }
+
     pub(super) fn megabytes(&self, key: &str) -> usize {
         usize::try_from(bytes(self.number(key), MIB)).expect("the range of its kind fits the type")
     }
