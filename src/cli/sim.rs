@@ -24,6 +24,7 @@ use crate::base::error::{Error, Kind, Result};
 ///
 ///   curl -X PUT -d '{"fault":"slow","for_seconds":30}' localhost:4300/sim/channels/sim_0001/fault
 ///   curl -X DELETE localhost:4300/sim/channels/sim_0001/fault
+///   curl -X PUT localhost:4300/sim/channels/sim_0001/low_latency
 ///
 /// GET /sim/faults lists the faults with their usual numbers (docs/sim.md says what each does),
 /// GET /sim/channels and /sim/stats show what was asked. The same channels are plain HLS at
@@ -66,13 +67,16 @@ pub(super) struct Sim {
     /// Keep the films in this folder, so that the next start makes none
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
+    /// Make plain HLS low-latency: parts of half a second, playlists that are waited for
+    #[arg(long)]
+    low_latency: bool,
     /// Share of its time each channel misbehaves by chance, 0 to 1
     #[arg(long = "fault", value_name = "RATE", default_value_t = 0.0, value_parser = parse_rate)]
     fault_rate: f64,
     /// What chance starts from: the same number, the same faults
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// YAML file with faults to begin with: `faults: {sim_0001: {fault: offline}}`
+    /// YAML file with what to begin with: `faults: {sim_0001: {fault: offline}}`, `low_latency: [sim_0002]`
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -82,6 +86,9 @@ pub(super) struct Sim {
 struct Config {
     #[serde(default)]
     faults: BTreeMap<String, Fault>,
+    /// Channels whose plain HLS is low-latency.
+    #[serde(default)]
+    low_latency: Vec<String>,
 }
 
 impl Sim {
@@ -91,6 +98,9 @@ impl Sim {
         let config = self.config.as_deref().map(config).transpose()?.unwrap_or_default();
         for (name, fault) in config.faults {
             world.fault(&name, fault, None).map_err(invalid)?;
+        }
+        for name in config.low_latency {
+            world.set_low_latency(&name, true).map_err(invalid)?;
         }
         let names = world.names();
         if let Some(path) = &self.write_names {
@@ -136,6 +146,7 @@ impl Sim {
             settings.ladder.retain(|rendition| self.renditions.contains(&rendition.id));
         }
         settings.any = self.any;
+        settings.low_latency = self.low_latency;
         settings.seed = self.seed;
         settings.fault_rate = self.fault_rate;
         settings.cache.clone_from(&self.cache);

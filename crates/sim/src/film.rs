@@ -27,6 +27,9 @@ pub(crate) const LOOP_STEP: u32 = 8;
 
 const SEGMENTS_OF_STEP: u32 = LOOP_STEP / SEGMENT_SECONDS;
 
+/// Pieces of a segment that low-latency playlists list while it is being made.
+pub(crate) const PARTS: usize = 4;
+
 /// Goes up whenever the same recipe would give other bytes.
 const VERSION: u32 = 1;
 
@@ -86,9 +89,23 @@ pub(crate) struct Film {
 }
 
 #[derive(Debug)]
-pub(crate) enum Segment {
+pub(crate) struct Segment {
+    content: Content,
+    /// Where each part begins; a keyframe stands in the first.
+    parts: [usize; PARTS],
+}
+
+#[derive(Debug)]
+enum Content {
     Ts(ts::Segment),
-    Mp4 { data: Bytes, sequence_at: usize, time_at: usize, first_picture_end: usize },
+    Mp4 { data: Bytes, fragments: Vec<Fragment>, first_picture_end: usize },
+}
+
+/// Where the number and the time of a fragment stand.
+#[derive(Debug)]
+struct Fragment {
+    sequence_at: usize,
+    time_at: usize,
 }
 
 impl Recipe {
@@ -226,8 +243,17 @@ fn ts(coded: &Coded, fps: u32, segments: usize) -> Film {
         });
         let mut units: Vec<_> = video.chain(audio).collect();
         units.sort_by_key(|(dts, _)| *dts);
+        let part = |part: usize| {
+            let begins = from + part as i64 * SEGMENT_TICKS as i64 / PARTS as i64;
+            units.partition_point(|(dts, _)| part > 0 && *dts < begins)
+        };
+        let parts: [usize; PARTS] = std::array::from_fn(part);
         let units: Vec<_> = units.into_iter().map(|(_, unit)| unit).collect();
-        cut.push(Segment::Ts(writer.segment(&units)));
+        let segment = writer.segment(&units);
+        // The tables belong to the first.
+        let begins = |unit: usize| segment.units.get(unit).map_or(segment.data.len(), |at| *at);
+        let parts = parts.map(|unit| if unit == 0 { 0 } else { begins(unit) });
+        cut.push(Segment { content: Content::Ts(segment), parts });
     }
     Film { segments: cut, turn: writer.counters(), head: Bytes::new() }
 }
@@ -244,36 +270,55 @@ fn mp4(pictures: &[Picture], video: Video) -> Result<Film, Error> {
     let (mut writer, head) = fmp4::Writer::new(&track);
     let mut segments = Vec::new();
     for group in pictures.chunks((video.fps * SEGMENT_SECONDS) as usize) {
-        for picture in group {
-            let pts = picture.pts.unsigned_abs() * u64::from(90_000 / video.fps);
-            writer.push(fmp4::Sample { data: picture.sample(), pts, keyframe: picture.keyframe });
+        let start = SEGMENT_TICKS * segments.len() as u64;
+        let (mut data, mut fragments, mut parts) = (Vec::new(), Vec::new(), [0; PARTS]);
+        let mut first_picture_end = 0;
+        for (part, begins) in parts.iter_mut().enumerate() {
+            *begins = data.len();
+            let (from, to) = (group.len() * part / PARTS, group.len() * (part + 1) / PARTS);
+            for picture in &group[from..to] {
+                let pts = picture.pts.unsigned_abs() * u64::from(90_000 / video.fps);
+                writer.push(fmp4::Sample { data: picture.sample(), pts, keyframe: picture.keyframe });
+            }
+            let end = start + SEGMENT_TICKS * to as u64 / group.len() as u64;
+            // At rates of a picture or two a second some parts have none.
+            let Some(bytes) = writer.flush(Some(end)) else { continue };
+            let after = |name: &[u8]| {
+                let found = memchr::memmem::find(&bytes, name).ok_or(Error::Shape("boxes"))?;
+                Ok::<_, Error>(data.len() + found + 8)
+            };
+            // After the name come version and flags, then the number.
+            fragments.push(Fragment { sequence_at: after(b"mfhd")?, time_at: after(b"tfdt")? });
+            if part == 0 {
+                first_picture_end = after(b"mdat")? - 4 + group[0].sample().len();
+            }
+            data.extend(bytes);
         }
-        let end = SEGMENT_TICKS * (segments.len() as u64 + 1);
-        let data = writer.flush(Some(end)).ok_or(Error::Shape("an empty segment"))?;
-        let after =
-            |name: &[u8]| memchr::memmem::find(&data, name).map(|at| at + 8).ok_or(Error::Shape("boxes"));
-        // After the name come version and flags, then the number.
-        let (sequence_at, time_at) = (after(b"mfhd")?, after(b"tfdt")?);
-        let first_picture_end =
-            after(b"mdat")? - 4 + group.first().map_or(0, |picture| picture.sample().len());
-        segments.push(Segment::Mp4 { data: data.into(), sequence_at, time_at, first_picture_end });
+        let content = Content::Mp4 { data: data.into(), fragments, first_picture_end };
+        segments.push(Segment { content, parts });
     }
     Ok(Film { segments, turn: ts::Counters::default(), head: head.into() })
 }
 
 impl Segment {
     pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Ts(segment) => segment.data.len(),
-            Self::Mp4 { data, .. } => data.len(),
+        match &self.content {
+            Content::Ts(segment) => segment.data.len(),
+            Content::Mp4 { data, .. } => data.len(),
         }
+    }
+
+    /// The bytes of one part; `None` when there are not so many.
+    pub(crate) fn part(&self, number: usize) -> Option<Range<usize>> {
+        let end = self.parts.get(number + 1).copied().unwrap_or(self.len());
+        self.parts.get(number).map(|start| *start..end)
     }
 
     /// Where the first access unit of video is whole; 0 without one.
     pub(crate) fn first_picture_end(&self) -> usize {
-        match self {
-            Self::Ts(segment) => segment.first_picture_end,
-            Self::Mp4 { first_picture_end, .. } => *first_picture_end,
+        match &self.content {
+            Content::Ts(segment) => segment.first_picture_end,
+            Content::Mp4 { first_picture_end, .. } => *first_picture_end,
         }
     }
 }
@@ -289,18 +334,22 @@ impl Film {
     pub(crate) fn bytes(&self, sequence: u64, origin: u64, range: Range<usize>) -> Bytes {
         let turns = sequence / self.segments.len() as u64;
         let delta = (turns * self.segments.len() as u64).wrapping_mul(SEGMENT_TICKS);
-        match self.segment(sequence) {
-            Segment::Ts(segment) => {
+        match &self.segment(sequence).content {
+            Content::Ts(segment) => {
                 let delta = (delta % ts::WRAP + origin % ts::WRAP) % ts::WRAP;
                 segment.part(range, delta, self.turn.times(turns)).into()
             }
-            Segment::Mp4 { data, sequence_at, time_at, .. } => {
+            Content::Mp4 { data, fragments, .. } => {
                 let mut whole = data.to_vec();
-                let number = u32::try_from(sequence & 0xffff_ffff).expect("32 bits");
-                whole[*sequence_at..sequence_at + 4].copy_from_slice(&number.to_be_bytes());
-                let place = *time_at..time_at + 8;
-                let time = u64::from_be_bytes(whole[place.clone()].try_into().expect("eight bytes"));
-                whole[place].copy_from_slice(&time.wrapping_add(delta).wrapping_add(origin).to_be_bytes());
+                let first = sequence.wrapping_mul(fragments.len() as u64);
+                for (number, Fragment { sequence_at, time_at }) in (first..).zip(fragments) {
+                    let number = u32::try_from(number & 0xffff_ffff).expect("32 bits");
+                    whole[*sequence_at..sequence_at + 4].copy_from_slice(&number.to_be_bytes());
+                    let place = *time_at..time_at + 8;
+                    let time = u64::from_be_bytes(whole[place.clone()].try_into().expect("eight bytes"));
+                    let moved = time.wrapping_add(delta).wrapping_add(origin);
+                    whole[place].copy_from_slice(&moved.to_be_bytes());
+                }
                 let end = range.end.min(whole.len());
                 Bytes::from(whole).slice(range.start.min(end)..end)
             }

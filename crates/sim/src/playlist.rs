@@ -8,8 +8,9 @@ use std::ops::RangeInclusive;
 use jiff::Timestamp;
 
 use crate::fault::Fault;
+use crate::film::PARTS;
 use crate::ladder::Rendition;
-use crate::world::{Channel, Look, Made, Settings};
+use crate::world::{Channel, Look, Made, PART, Settings};
 
 /// How the addresses in a media playlist are written.
 #[derive(Clone, Debug)]
@@ -32,6 +33,19 @@ impl Style {
             Self::Cmaf => format!("{rendition}/{sequence}.m4s"),
         }
     }
+
+    /// `None` where there are no parts.
+    fn part(&self, rendition: &str, sequence: u64, part: u64) -> Option<String> {
+        match self {
+            Self::Twitch { .. } => None,
+            Self::Plain => Some(format!("{rendition}/{sequence}.{part}.ts")),
+            Self::Cmaf => Some(format!("{rendition}/{sequence}.{part}.m4s")),
+        }
+    }
+
+    fn lists_parts(&self, look: &Look) -> bool {
+        look.low_latency && !matches!(self, Self::Twitch { .. })
+    }
 }
 
 /// Where the window of a media playlist is to end, given what is wrong.
@@ -47,6 +61,17 @@ pub(crate) fn newest(channel: &Channel, look: &Look) -> u64 {
     }
 }
 
+/// How far a low-latency playlist goes, given what is wrong: its newest whole segment, and how many parts of the next one.
+pub(crate) fn edge(channel: &Channel, look: &Look) -> (u64, u64) {
+    let newest = newest(channel, look);
+    let at = match &look.fault {
+        Some(spell) if spell.fault == (Fault::PlaylistBackwards {}) => return (newest, 0),
+        Some(spell) if spell.fault == (Fault::PlaylistFrozen {}) => spell.from,
+        _ => look.now,
+    };
+    (newest, (at.saturating_sub(channel.begins(newest + 1)) / PART).min(PARTS as u64 - 1))
+}
+
 /// A media playlist as it should be but for what lies in its times and segments.
 pub(crate) fn media(
     settings: &Settings,
@@ -59,6 +84,10 @@ pub(crate) fn media(
     let first = (last + 1).saturating_sub(u64::from(settings.listed));
     let mut out = head(channel, rendition, look, style, first);
     entries(&mut out, channel, rendition, look, style, first..=last);
+    if style.lists_parts(look) {
+        let next = style.part(rendition, last + 1, edge(channel, look).1).unwrap_or_default();
+        let _ = writeln!(out, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{next}\"");
+    }
     if matches!(style, Style::Twitch { .. }) {
         for coming in [last + 1, last + 2] {
             let _ = writeln!(out, "#EXT-X-TWITCH-PREFETCH:{}", style.segment(channel, rendition, coming));
@@ -71,6 +100,17 @@ pub(crate) fn media(
 pub(crate) fn head(channel: &Channel, rendition: &str, look: &Look, style: &Style, first: u64) -> String {
     let mut out = String::with_capacity(4096);
     let _ = match style {
+        Style::Plain | Style::Cmaf if style.lists_parts(look) => {
+            let part = seconds(PART);
+            // A player keeps three parts away from the edge, as the standard demands at the least.
+            let away = seconds(3 * PART);
+            writeln!(
+                out,
+                "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:2\n\
+                 #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={away},HOLD-BACK=6.000\n\
+                 #EXT-X-PART-INF:PART-TARGET={part}"
+            )
+        }
         Style::Twitch { .. } => writeln!(out, "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:6"),
         Style::Plain => writeln!(out, "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2"),
         Style::Cmaf => writeln!(out, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2"),
@@ -108,7 +148,7 @@ pub(crate) fn head(channel: &Channel, rendition: &str, look: &Look, style: &Styl
     out
 }
 
-/// The lines of segments.
+/// The lines of segments. A low-latency playlist has the parts of the last two, and after them those of the one being made.
 pub(crate) fn entries(
     out: &mut String,
     channel: &Channel,
@@ -122,9 +162,10 @@ pub(crate) fn entries(
         Some(Fault::ClockSkew { seconds }) => (seconds * 1000.0).clamp(-1e12, 1e12) as i64,
         _ => 0,
     };
-    let start = *sequences.start();
+    let (start, end) = (*sequences.start(), *sequences.end());
+    let open = style.lists_parts(look).then(|| edge(channel, look)).filter(|edge| edge.0 == end);
     let mut locked = false;
-    for sequence in sequences {
+    for sequence in start..=end + u64::from(open.is_some()) {
         let begins = channel.begins(sequence).saturating_add_signed(skew);
         let made = look.made(sequence);
         let ad = match made {
@@ -152,7 +193,8 @@ pub(crate) fn entries(
             };
             locked = lock;
         }
-        if matches!(made, Some(Made { fault: Fault::Gap {}, .. })) {
+        let gap = matches!(made, Some(Made { fault: Fault::Gap {}, .. }));
+        if gap {
             let _ = writeln!(out, "#EXT-X-GAP");
         }
         let title = match (style, ad) {
@@ -160,18 +202,35 @@ pub(crate) fn entries(
             (Style::Twitch { .. }, None) => "live",
             _ => "",
         };
-        let address = address(channel, rendition, look, style, sequence);
-        let _ = writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{}\n#EXTINF:2.000,{title}\n{address}", stamp(begins));
+        let _ = writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{}", stamp(begins));
+        let parts = match open {
+            Some((newest, parts)) if sequence > newest => parts,
+            Some((newest, _)) if sequence + 1 >= newest => PARTS as u64,
+            _ => 0,
+        };
+        for part in 0..parts {
+            let address =
+                address(look, sequence, || style.part(rendition, sequence, part).unwrap_or_default());
+            // Keyframes stand where segments begin.
+            let independent = if part == 0 { ",INDEPENDENT=YES" } else { "" };
+            let gap = if gap { ",GAP=YES" } else { "" };
+            let _ =
+                writeln!(out, "#EXT-X-PART:DURATION={},URI=\"{address}\"{independent}{gap}", seconds(PART));
+        }
+        if sequence <= end {
+            let address = address(look, sequence, || style.segment(channel, rendition, sequence));
+            let _ = writeln!(out, "#EXTINF:2.000,{title}\n{address}");
+        }
     }
 }
 
-fn address(channel: &Channel, rendition: &str, look: &Look, style: &Style, sequence: u64) -> String {
+fn address(look: &Look, sequence: u64, usual: impl FnOnce() -> String) -> String {
     if look.acting() == Some(&Fault::PlaylistFileUris {}) {
         let bad = ["file:///etc/passwd", "/etc/passwd", "../../../../etc/passwd", "file:etc/passwd"];
         let at = usize::try_from(sequence % 4).expect("small");
         return bad[at].to_owned();
     }
-    style.segment(channel, rendition, sequence)
+    usual()
 }
 
 fn ad_head(out: &mut String, channel: &Channel, first: u64, seconds: u32) {

@@ -65,6 +65,8 @@ pub struct Segment {
     pub data: Vec<u8>,
     /// In order of `at`.
     pub stamps: Vec<Stamp>,
+    /// Where the packets of each unit begin.
+    pub units: Vec<usize>,
     /// Where the packets of the first unit of video end; 0 without one.
     pub first_picture_end: usize,
 }
@@ -120,6 +122,7 @@ impl Writer {
         self.tables(&mut out.data, video, audio);
         for unit in units {
             let clock = unit.track == Track::Video || !video;
+            out.units.push(out.data.len());
             self.unit(&mut out, unit, clock);
             if unit.track == Track::Video && out.first_picture_end == 0 {
                 out.first_picture_end = out.data.len();
@@ -356,6 +359,8 @@ mod tests {
             }
         }
         assert_eq!(last.len(), 4);
+        assert_eq!((segment.units.len(), segment.units[0]), (24, 2 * PACKET));
+        assert_eq!(segment.units[1], segment.first_picture_end);
         assert!(segment.first_picture_end > 2 * PACKET && segment.first_picture_end < segment.data.len());
     }
 

@@ -38,9 +38,22 @@ pub(super) async fn answer(request: Request<Incoming>, rest: &[&str], world: &Wo
             },
             _ => Reply::text(405, "GET, PUT and DELETE are allowed"),
         },
+        (["channels", name, "low_latency"], _) if world.find(name).is_some() => {
+            let set = match method {
+                Method::GET => Ok(()),
+                Method::PUT => world.set_low_latency(name, true),
+                Method::DELETE => world.set_low_latency(name, false),
+                _ => return Reply::text(405, "GET, PUT and DELETE are allowed"),
+            };
+            match set {
+                Ok(()) => Reply::json(200, &channel(world, name)),
+                Err(e) => Reply::text(404, &e.to_string()),
+            }
+        }
         _ => Reply::text(
             404,
-            "there are /sim/channels, /sim/channels/{name}, /sim/channels/{name}/fault, /sim/faults and /sim/stats",
+            "there are /sim/channels, /sim/channels/{name}, /sim/channels/{name}/fault, \
+             /sim/channels/{name}/low_latency, /sim/faults and /sim/stats",
         ),
     }
 }
@@ -50,6 +63,7 @@ fn channel(world: &World, name: &str) -> Value {
     json!({
         "name": name,
         "fault": world.faulty(name),
+        "low_latency": world.low_latency(name),
         "newest_segment": newest,
         "newest_segment_begins_ms": begins,
         "counters": world.counters(Some(name)),

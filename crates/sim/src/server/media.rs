@@ -11,12 +11,13 @@ use hyper::body::Incoming;
 use hyper::header::RANGE;
 
 use super::body::Content;
+use super::hold::{hinted, waited};
 use super::reply::Reply;
 use super::token;
 use crate::clip::Clip;
 use crate::dice::Dice;
 use crate::fault::Fault;
-use crate::film::{Container, Film, Recipe, SEGMENT_SECONDS};
+use crate::film::{Container, Film, PARTS, Recipe, SEGMENT_SECONDS};
 use crate::ladder::Rendition;
 use crate::playlist::{self, Style};
 use crate::world::{Channel, Kind, Look, Made, World};
@@ -63,6 +64,10 @@ pub(super) async fn plain(request: &Request<Incoming>, login: &str, rest: &[&str
         [file] => {
             let Some((channel, rendition)) = named(world, login, file.strip_suffix(".m3u8")) else {
                 return nothing();
+            };
+            let look = match waited(request, world, &channel).await {
+                Ok(look) => look,
+                Err(refusal) => return refusal.about(world, &channel, Kind::Playlist, &look),
             };
             if let Some(refusal) = closed(world, &channel, &look, None) {
                 return refusal.about(world, &channel, Kind::Playlist, &look);
@@ -172,15 +177,29 @@ pub(super) async fn segment(
         Some((number, "m4s")) if !twitch => (Container::Mp4, number),
         _ => return nothing(),
     };
+    let (number, part) = match number.split_once('.').map(|(number, part)| (number, part.parse())) {
+        None => (number, None),
+        Some((number, Ok(part))) if !twitch => (number, Some(part)),
+        Some(_) => return nothing(),
+    };
     let Ok(sequence) = number.parse::<u64>() else { return nothing() };
     let Some((channel, rendition)) = named(world, login, Some(rendition)) else { return nothing() };
-    let look = channel.look(world.now());
+    let mut look = channel.look(world.now());
+    if let Some(part) = part {
+        look = hinted(world, &channel, sequence, part).await;
+    }
     let word = twitch.then(|| word(request));
+    let there = match part {
+        Some(part) => look.low_latency && part < PARTS && channel.part_ends(sequence, part) <= look.now,
+        None => true,
+    };
     let reply = match closed(world, &channel, &look, word.as_deref()) {
         Some(refusal) => refusal,
-        None if !is_there(world, &channel, &look, sequence) => Reply::text(404, "the segment is not there"),
+        None if !there || !is_there(world, &channel, &look, sequence) => {
+            Reply::text(404, "the segment is not there")
+        }
         None => {
-            let wanted = Wanted { sequence, rendition, container };
+            let wanted = Wanted { sequence, part, rendition, container };
             made(request, world, &channel, &look, wanted).await
         }
     };
@@ -197,6 +216,8 @@ fn is_there(world: &World, channel: &Channel, look: &Look, sequence: u64) -> boo
 
 struct Wanted {
     sequence: u64,
+    /// Of the segment; all of it when `None`.
+    part: Option<usize>,
     rendition: Rendition,
     container: Container,
 }
@@ -239,22 +260,27 @@ async fn made(
     let shift = look.time_shift(&channel.name, wanted.sequence);
     let scrambled = matches!(inside, Some(Fault::Encrypted { .. }));
     let copy = Copy { film, sequence: wanted.sequence, shift, scrambled };
-    if wanted.sequence > channel.newest(look.now) {
+    if wanted.part.is_none() && wanted.sequence > channel.newest(look.now) {
         return growing(world, channel, &copy, content_type);
     }
     let segment = copy.film.segment(copy.sequence);
-    let whole = match look.acting() {
-        Some(Fault::SegmentTruncated {}) => segment.first_picture_end() / 2,
-        _ => segment.len(),
+    let place = match wanted.part {
+        None => 0..segment.len(),
+        Some(part) => segment.part(part).unwrap_or_default(),
     };
+    let whole = match look.acting() {
+        Some(Fault::SegmentTruncated {}) => place.len().min(segment.first_picture_end() / 2),
+        _ => place.len(),
+    };
+    let bytes = |range: Range<usize>| copy.bytes(place.start + range.start..place.start + range.end);
     if look.acting() == Some(&Fault::NoRange {}) {
-        return Reply::new(200, content_type, copy.bytes(0..whole));
+        return Reply::new(200, content_type, bytes(0..whole));
     }
     let header = request.headers().get(RANGE).map(|value| value.to_str().unwrap_or_default());
     match header.map_or(Asked::All, |text| asked(text, whole)) {
-        Asked::All => Reply::new(200, content_type, copy.bytes(0..whole)).ranged(None),
+        Asked::All => Reply::new(200, content_type, bytes(0..whole)).ranged(None),
         Asked::Part(range) => {
-            Reply::new(200, content_type, copy.bytes(range.clone())).ranged(Some((range, whole)))
+            Reply::new(200, content_type, bytes(range.clone())).ranged(Some((range, whole)))
         }
         Asked::Nothing => Reply::unsatisfiable(whole),
     }

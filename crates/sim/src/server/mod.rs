@@ -5,6 +5,7 @@
 
 mod body;
 mod control;
+mod hold;
 mod media;
 mod reply;
 mod token;

@@ -4,15 +4,18 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::counters::Counters;
 use super::{Settings, millis};
 use crate::dice::Dice;
 use crate::fault::{Episode, Episodes, Fault};
-use crate::film::SEGMENT_SECONDS;
+use crate::film::{PARTS, SEGMENT_SECONDS};
 
 /// Milliseconds of a segment.
 const SEGMENT: u64 = SEGMENT_SECONDS as u64 * 1000;
+/// And of a part of one.
+pub(crate) const PART: u64 = SEGMENT / PARTS as u64;
 
 #[derive(Debug)]
 pub(crate) struct Channel {
@@ -23,6 +26,8 @@ pub(crate) struct Channel {
     /// When segment 0 began, in ms since 1970.
     pub(crate) origin: u64,
     pub(crate) counters: Counters,
+    /// Whether its plain playlists list parts and are waited for.
+    low_latency: AtomicBool,
     started: u64,
     state: Mutex<State>,
 }
@@ -56,6 +61,7 @@ pub(crate) struct Spell {
 pub(crate) struct Look {
     pub(crate) now: u64,
     pub(crate) fault: Option<Spell>,
+    pub(crate) low_latency: bool,
     /// Faults in the picture, with the first and last segment that they are in.
     made: Vec<(Fault, u64, u64)>,
 }
@@ -81,6 +87,7 @@ impl Channel {
             id: dice.within(10_000_000..900_000_000),
             origin: started.saturating_sub(uptime + phase),
             counters: Counters::default(),
+            low_latency: AtomicBool::new(settings.low_latency),
             started,
             state: Mutex::new(State { spells: VecDeque::new(), random, coming, generation: 0 }),
         }
@@ -94,6 +101,15 @@ impl Channel {
     /// When a segment begins, in ms since 1970.
     pub(crate) fn begins(&self, sequence: u64) -> u64 {
         self.origin + sequence.saturating_mul(SEGMENT)
+    }
+
+    /// When part `part` of segment `sequence` is whole, in ms since 1970.
+    pub(crate) fn part_ends(&self, sequence: u64, part: usize) -> u64 {
+        self.begins(sequence).saturating_add(PART.saturating_mul(part as u64 + 1))
+    }
+
+    pub(super) fn set_low_latency(&self, on: bool) {
+        self.low_latency.store(on, Ordering::Relaxed);
     }
 
     pub(super) fn strike(&self, now: u64, fault: Fault, lasting: Option<u64>) {
@@ -122,7 +138,8 @@ impl Channel {
             })
             .collect();
         let active = state.spells.back().filter(|spell| spell.until.is_none_or(|until| now < until));
-        Look { now, fault: active.cloned(), made }
+        let low_latency = self.low_latency.load(Ordering::Relaxed);
+        Look { now, fault: active.cloned(), low_latency, made }
     }
 
     /// The state, brought up to `now`: random faults that are due have begun.

@@ -30,6 +30,8 @@ pub struct Counts {
     pub bytes: u64,
     /// Of them, bytes of segments.
     pub segment_bytes: u64,
+    /// Requests held back now until there is what they ask for.
+    pub waiting: u64,
     /// Open now and since the start; known for the whole world only.
     pub open_connections: u64,
     pub connections: u64,
@@ -42,6 +44,7 @@ pub(crate) struct Counters {
     pub(crate) refused: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) segment_bytes: AtomicU64,
+    pub(crate) waiting: AtomicI64,
     pub(crate) open: AtomicI64,
     pub(crate) connections: AtomicU64,
 }
@@ -71,6 +74,7 @@ impl Counters {
             refused: get(&self.refused),
             bytes: get(&self.bytes),
             segment_bytes: get(&self.segment_bytes),
+            waiting: u64::try_from(self.waiting.load(Ordering::Relaxed)).unwrap_or(0),
             open_connections: u64::try_from(self.open.load(Ordering::Relaxed)).unwrap_or(0),
             connections: get(&self.connections),
         }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-pub(crate) use channel::{Channel, Look, Made};
+pub(crate) use channel::{Channel, Look, Made, PART};
 pub use counters::Counts;
 pub(crate) use counters::{Counters, Kind};
 pub(crate) use tokens::Refusal;
@@ -52,6 +52,8 @@ pub struct Settings {
     pub token_hash: String,
     /// Segments listed in a media playlist.
     pub listed: u32,
+    /// Whether plain playlists are low-latency ones; each channel can be told otherwise.
+    pub low_latency: bool,
     /// How long a segment can be fetched after its end.
     pub kept: Duration,
     /// A folder to keep films in.
@@ -75,6 +77,7 @@ impl Settings {
             token_life: Duration::from_secs(20 * 60),
             token_hash: "ed230aa1e33e07eebb8928504583da78a5173989fadfb1ac94be06a04f3cdbe9".to_owned(),
             listed: 15,
+            low_latency: false,
             kept: Duration::from_secs(180),
             cache: None,
         }
@@ -178,6 +181,22 @@ impl World {
     #[must_use]
     pub fn faulty(&self, channel: &str) -> Option<Fault> {
         self.find(channel)?.look(self.now()).fault.map(|spell| spell.fault)
+    }
+
+    /// Makes the plain playlists of a channel low-latency ones, or no longer.
+    ///
+    /// # Errors
+    /// When there is no such channel.
+    pub fn set_low_latency(&self, channel: &str, on: bool) -> Result<(), Error> {
+        let found = self.find(channel).ok_or_else(|| Error::Unknown(channel.to_owned()))?;
+        found.set_low_latency(on);
+        Ok(())
+    }
+
+    /// Whether the plain playlists of a channel are low-latency ones.
+    #[must_use]
+    pub fn low_latency(&self, channel: &str) -> bool {
+        self.find(channel).is_some_and(|channel| channel.look(self.now()).low_latency)
     }
 
     /// What was asked of a channel so far, or of all.

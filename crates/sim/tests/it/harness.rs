@@ -82,6 +82,11 @@ impl Served {
         self.now.fetch_add(u64::try_from(by.as_millis()).expect("tests last no age"), Ordering::Relaxed);
     }
 
+    /// Sets the clock, in ms since 1970.
+    pub(crate) fn set(&self, to: u64) {
+        self.now.store(to, Ordering::Relaxed);
+    }
+
     pub(crate) fn get(&self, path: &str) -> Outcome<Answer> {
         self.ask("GET", path, &[], b"")
     }

@@ -2,5 +2,6 @@
 
 mod faults;
 mod harness;
+mod low_latency;
 mod media;
 mod twitch;
