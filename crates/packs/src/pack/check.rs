@@ -261,11 +261,24 @@ impl Kit<'_> {
         let layout = Layout { reference: self.reference, pin: raw.pin };
         let aspects = raw.aspect.and_then(|aspect| aspects(aspect, &format!("{path}.aspect"), found));
         for (number, sign) in raw.gate.signs.iter().enumerate() {
-            let (raw::Sign::Color { area, slant, .. }
-            | raw::Sign::Luma { area, slant, .. }
-            | raw::Sign::Edge { area, slant, .. }
-            | raw::Sign::Image { area, slant, .. }) = sign;
-            self.area(*area, *slant, &format!("{path}.gate.signs[{number}].box"), found);
+            let path = format!("{path}.gate.signs[{number}]");
+            match sign {
+                raw::Sign::Color { area, slant, .. }
+                | raw::Sign::Luma { area, slant, .. }
+                | raw::Sign::Edge { area, slant, .. }
+                | raw::Sign::Image { area, slant, .. } => {
+                    self.area(*area, *slant, &format!("{path}.box"), found);
+                }
+                raw::Sign::Hues { spots, .. } => {
+                    for (number, spot) in spots.iter().enumerate() {
+                        let path = format!("{path}.spots[{number}]");
+                        self.area(spot.area, spot.slant, &format!("{path}.box"), found);
+                        if let Some(other) = spot.other {
+                            self.area(other, spot.slant, &format!("{path}.other"), found);
+                        }
+                    }
+                }
+            }
         }
         let gate = match Gate::new(&raw.gate, layout, self.files) {
             Ok(gate) => Some(gate),

@@ -192,6 +192,32 @@ pub enum Sign {
         #[serde(default = "alike")]
         score: f32,
     },
+    /// Several boxes have these colours, each its own. What counts is which way each is off grey, not how strongly nor how
+    /// brightly: a row of team colours is known when it is pale, blurred or two pixels high.
+    Hues {
+        spots: Vec<Spot>,
+        /// How alike the hues are at least, on the average of all boxes: 1 the same, 0 what grey has.
+        #[serde(default = "hued")]
+        score: f32,
+    },
+}
+
+/// One box of a sign of hues.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spot {
+    #[serde(rename = "box")]
+    pub area: Area,
+    /// Where it may be instead.
+    pub other: Option<Area>,
+    #[serde(default)]
+    pub slant: f32,
+    /// `#rrggbb`
+    pub color: String,
+}
+
+const fn hued() -> f32 {
+    0.7
 }
 
 const fn near() -> f32 {
