@@ -15,6 +15,7 @@ use crate::base::tasks::Tasks;
 use crate::capture::{self, Captures};
 use crate::cleanup::{self, Cleanup};
 use crate::controls::Controls;
+use crate::events::{self, Events};
 use crate::reading::{self, Library, Reader, Watch};
 use crate::record::{self, Recorders};
 use crate::roster::Roster;
@@ -54,12 +55,21 @@ impl App {
         registry.on_new_stream(move |stream| attached.attach(stream));
 
         let push = Push::new(registry.clone(), push_limits(&config));
-        let outside = egress::Client::new(egress_policy(&config), clock.clone());
+        let outside = outside(&config, &clock);
         let library = Library::open(reading::Settings { folder: packs_folder(&config) });
         library.watch(&tasks);
-        let (reader, _records) = Reader::new(library, clock.clone());
+        let (reader, records) = Reader::new(library, clock.clone());
         let watch =
             Watch::start(registry.clone(), reader.clone(), watch_settings(&config), clock.clone(), &tasks)?;
+        let events = Events::start(events::Parts {
+            data_dir: config.data_dir.clone(),
+            limits: events_limits(&config),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            registry: registry.clone(),
+            records,
+        })
+        .await?;
         let captures = Captures::start(capture::Parts {
             settings: capture::Settings::from(&config.capture),
             folder: config.data_dir.join("frames"),
@@ -100,6 +110,9 @@ impl App {
             push,
             recorders,
             captures,
+            reader,
+            watch,
+            events,
             store,
             cleanup: cleanup.clone(),
             config: config.clone(),
@@ -186,6 +199,11 @@ fn stream_settings(config: &Config) -> streams::Settings {
     }
 }
 
+/// The door to the outside.
+pub(crate) fn outside(config: &Config, clock: &Clock) -> egress::Client {
+    egress::Client::new(egress_policy(config), clock.clone())
+}
+
 fn egress_policy(config: &Config) -> egress::Policy {
     let allow = config.egress.allow.iter().map(|text| {
         let Ok(allowed) = text.parse();
@@ -194,8 +212,18 @@ fn egress_policy(config: &Config) -> egress::Policy {
     egress::Policy { allow_private: config.egress.allow_private, allow: allow.collect() }
 }
 
-fn packs_folder(config: &Config) -> PathBuf {
+/// Where packs of the user's own are, and what was fetched.
+pub(crate) fn packs_folder(config: &Config) -> PathBuf {
     config.packs.folder.clone().unwrap_or_else(|| config.data_dir.join("packs"))
+}
+
+fn events_limits(config: &Config) -> events::Limits {
+    let packs = &config.packs;
+    events::Limits {
+        max_age: packs.events_age,
+        max_events: packs.max_events,
+        max_evidence_bytes: packs.max_evidence_bytes,
+    }
 }
 
 fn watch_settings(config: &Config) -> reading::WatchSettings {
@@ -223,7 +251,7 @@ fn record_settings(config: &Config) -> record::Settings {
     record::Settings::from(&config.recording)
 }
 
-fn twitch_settings(config: &Config) -> Result<sources::twitch::Settings> {
+pub(crate) fn twitch_settings(config: &Config) -> Result<sources::twitch::Settings> {
     let twitch = &config.capture.twitch;
     let url = |key: &str, text: &str| {
         url::Url::parse(text).map_err(|e| Error::invalid(key, "not an address").caused_by(e))

@@ -16,6 +16,7 @@ pub mod cleanup;
 pub mod cli;
 pub mod controls;
 pub mod egress;
+pub mod events;
 pub mod reading;
 pub mod record;
 pub mod roster;

@@ -8,6 +8,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Json, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
@@ -73,6 +74,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 let late = format!("the body was not whole after {} s", BODY_TIME.as_secs());
                 Err(Error::new(Kind::Timeout, late))
             }
+        }
+    }
+}
+
+/// The whole body, as many bytes as the route allows.
+pub(super) async fn whole(request: Request) -> Result<Bytes, Error> {
+    match timeout(BODY_TIME, Bytes::from_request(request, &())).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Err(Error::new(Kind::TooLarge, rejection.body_text()))
+        }
+        Ok(Err(rejection)) => Err(Error::new(Kind::Malformed, rejection.body_text())),
+        Err(_) => {
+            let late = format!("the body was not whole after {} s", BODY_TIME.as_secs());
+            Err(Error::new(Kind::Timeout, late))
         }
     }
 }

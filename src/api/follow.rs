@@ -98,7 +98,7 @@ fn priority(priority: i64) -> Result<u8> {
     fits.ok_or_else(|| Error::invalid("priority", "a whole number from 1 to 10, lower is more important"))
 }
 
-fn pack(pack: String) -> Result<String> {
+pub(super) fn pack(pack: String) -> Result<String> {
     let plain = pack.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
     if plain && (1..=64).contains(&pack.len()) {
         return Ok(pack);

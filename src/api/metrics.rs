@@ -18,6 +18,8 @@ use crate::base::clock::{Clock, Monotonic};
 use crate::base::histogram::Snapshot;
 use crate::base::tasks::Tasks;
 use crate::capture::Captures;
+use crate::events::Events;
+use crate::reading::Reader;
 use crate::record::{Encode, Recorders};
 use crate::sources::push::Push;
 use crate::sources::rtmp::Rtmp;
@@ -49,6 +51,8 @@ pub(super) struct Sources {
     pub(super) registry: Registry,
     pub(super) recorders: Recorders,
     pub(super) captures: Captures,
+    pub(super) reader: Reader,
+    pub(super) events: Events,
     pub(super) store: Arc<dyn Store>,
     pub(super) push: Push,
     pub(super) rtmp: Rtmp,
@@ -196,6 +200,7 @@ impl Collector for Sources {
         self.streams(&mut to)?;
         self.recordings(&mut to)?;
         self.captures(&mut to)?;
+        self.readings(&mut to)?;
         self.rtmp(&mut to)?;
         self.store(&mut to)
     }
@@ -307,6 +312,31 @@ impl Sources {
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus counts in floating point")]
 impl Sources {
+    fn readings(&self, to: &mut Writer<'_, '_>) -> fmt::Result {
+        let reading = self.reader.figures();
+        let results = [("accepted", reading.accepted), ("refused", reading.refused)];
+        let results = results.into_iter().map(|(result, count)| ([("result", result)], count));
+        to.counters("readings", "Pictures that packs looked at, by whether one accepted it", None, results)?;
+        to.histogram("read", "Time to read one picture, gates included", &reading.times)?;
+        let unchanged = reading.unchanged;
+        to.counter(
+            "read_unchanged",
+            "Regions not read again, for nothing had changed in them",
+            None,
+            unchanged,
+        )?;
+        to.gauge("readings_queue", "Readings that wait for the rules", None, reading.queued as f64)?;
+        to.counter("readings_dropped", "Readings there was no room for", None, reading.dropped)?;
+        to.counter("read_panics", "Panics while reading", None, reading.panics)?;
+        let events = self.events.figures();
+        to.counter("events", "Events found", None, events.events)?;
+        to.counter("events_not_written", "Events that could not be written down", None, events.failed)?;
+        let bare = events.without_evidence;
+        to.counter("events_without_evidence", "Events whose picture could not be kept", None, bare)?;
+        to.counter("events_removed", "Events that were too old or too many", None, events.removed)?;
+        to.gauge("readings_kept", "Readings in memory", None, events.readings as f64)
+    }
+
     fn captures(&self, to: &mut Writer<'_, '_>) -> fmt::Result {
         let meters = self.captures.meters();
         let totals = &meters.totals;

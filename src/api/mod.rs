@@ -5,6 +5,7 @@
 
 mod config;
 mod error;
+mod events;
 mod extract;
 mod fan;
 mod follow;
@@ -12,6 +13,7 @@ mod frames;
 mod guard;
 mod listener;
 mod metrics;
+mod packs;
 mod page;
 mod publish;
 mod rate;
@@ -37,6 +39,8 @@ use crate::base::tasks::Tasks;
 use crate::capture::Captures;
 use crate::cleanup::Cleanup;
 use crate::controls::Controls;
+use crate::events::Events;
+use crate::reading::{Reader, Watch};
 use crate::record::Recorders;
 use crate::sources::push::Push;
 use crate::sources::rtmp::Rtmp;
@@ -56,6 +60,9 @@ pub struct Parts {
     pub rtmp: Rtmp,
     pub recorders: Recorders,
     pub captures: Captures,
+    pub reader: Reader,
+    pub watch: Watch,
+    pub events: Events,
     pub store: Arc<dyn Store>,
     pub cleanup: Cleanup,
 }
@@ -73,6 +80,9 @@ pub struct Inner {
     push: Push,
     recorders: Recorders,
     captures: Captures,
+    reader: Reader,
+    watch: Watch,
+    events: Events,
     store: Arc<dyn Store>,
     cleanup: Cleanup,
     fans: fan::Fans,
@@ -109,6 +119,9 @@ impl Api {
             rtmp,
             recorders,
             captures,
+            reader,
+            watch,
+            events,
             store,
             cleanup,
         } = parts;
@@ -117,6 +130,8 @@ impl Api {
             registry: registry.clone(),
             recorders: recorders.clone(),
             captures: captures.clone(),
+            reader: reader.clone(),
+            events: events.clone(),
             store: Arc::clone(&store),
             push: push.clone(),
             rtmp,
@@ -136,6 +151,9 @@ impl Api {
             push,
             recorders,
             captures,
+            reader,
+            watch,
+            events,
             store,
             cleanup,
             fans,

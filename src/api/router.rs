@@ -12,10 +12,15 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::error::Problem;
-use super::{Api, config, follow, frames, guard, page, publish, recordings, status, streams, view, ws};
+use super::{
+    Api, config, events, follow, frames, guard, packs, page, publish, recordings, status, streams, view, ws,
+};
 
 /// Bytes of a list of streams to follow: ten thousand of them with all their fields.
 const MOST_STREAMS: usize = 4 << 20;
+
+/// Bytes of a picture that a pack is tried on.
+const MOST_PICTURE: usize = 32 << 20;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -28,7 +33,8 @@ const MOST_STREAMS: usize = 4 << 20;
         (name = "view", description = "Pictures out"),
         (name = "streams", description = "What there is"),
         (name = "recordings", description = "What was kept"),
-        (name = "events", description = "What happens"),
+        (name = "events", description = "What happens, and what is read"),
+        (name = "packs", description = "What screens are read with"),
         (name = "operation", description = "How it is doing"),
     )
 )]
@@ -82,6 +88,15 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(streams::stats))
         .routes(routes!(follow::set_priority))
         .routes(routes!(frames::frame))
+        .routes(routes!(packs::set_pack))
+        .routes(routes!(events::readings))
+        .routes(routes!(events::list))
+        .routes(routes!(events::one))
+        .routes(routes!(events::frame))
+        .routes(routes!(events::judge))
+        .routes(routes!(packs::list))
+        .routes(routes!(packs::one))
+        .routes(routes!(packs::read).layer(DefaultBodyLimit::max(MOST_PICTURE)))
         .routes(routes!(follow::restart))
         .routes(routes!(streams::switch_recording))
         .routes(routes!(streams::cleanup))

@@ -162,7 +162,7 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
             total_captures: all,
             successful_captures: captured,
             failed_captures: failed,
-            matches_found: 0,
+            matches_found: api.reader.figures().accepted,
             start_time: api.started_at.to_string(),
             uptime: rounded(api.clock.now().since(api.started).as_secs_f64()),
             streams: stats.len(),

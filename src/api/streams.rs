@@ -182,6 +182,8 @@ pub(super) fn shape(api: &Api, stream: &streams::Stream) -> Stream {
     let pushed = Stream::of(stream, api.recorders.status(name));
     match api.captures.get(name) {
         Some(view) => pushed.pulled(&view, api.clock.wall()),
-        None => pushed,
+        None => {
+            Stream { pack: api.watch.pack(&stream.name), matches: api.watch.matches(&stream.name), ..pushed }
+        }
     }
 }

@@ -19,6 +19,7 @@ use super::publish::oversize;
 use super::streams::shape;
 use super::wire::Stream;
 use crate::base::error::{Error, Kind, Result};
+use crate::events::Event;
 use crate::streams::Change;
 
 /// Between two `metricsUpdate`s, for those who subscribed to them.
@@ -53,13 +54,13 @@ struct Subscription {
     topics: BTreeSet<String>,
 }
 
-const TOPICS: [&str; 2] = ["streamEvent", "metricsUpdate"];
+const TOPICS: [&str; 3] = ["streamEvent", "event", "metricsUpdate"];
 
 /// Live events
 ///
 /// Messages are `{"type","payload","seq"}`. First comes `hello` with all streams, then `streamEvent` for each that comes
-/// (`sourceOnline`) or goes (`sourceOffline`). A client may send `subscribe` (`{"topics":["streamEvent",
-/// "metricsUpdate"]}`) and `ping`; a `ref` it sends comes back in the `ack`, `pong` or `error`.
+/// (`sourceOnline`) or goes (`sourceOffline`), and `event` for each moment a pack finds. A client may send `subscribe`
+/// (`{"topics":["streamEvent", "event", "metricsUpdate"]}`) and `ping`; a `ref` it sends comes back in the `ack`, `pong` or `error`.
 #[utoipa::path(
     get, path = "/ws", tag = "events",
     responses(
@@ -76,9 +77,14 @@ pub(super) async fn events(
     let upgrade = upgrade.max_message_size(most).max_frame_size(most);
     Ok(upgrade.on_upgrade(move |socket| async move {
         api.meters.websockets.inc();
-        Client { api: &api, socket, seq: 0, topics: BTreeSet::from(["streamEvent".to_owned()]) }
-            .serve()
-            .await;
+        Client {
+            api: &api,
+            socket,
+            seq: 0,
+            topics: BTreeSet::from(["streamEvent", "event"].map(str::to_owned)),
+        }
+        .serve()
+        .await;
         api.meters.websockets.dec();
     }))
 }
@@ -114,6 +120,7 @@ impl Client<'_> {
 
     async fn talk(&mut self) -> Gone {
         let mut changes = self.api.registry.changes();
+        let mut events = self.api.events.subscribe();
         let mut metrics = interval(METRICS_EVERY);
         metrics.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ping = interval(PING_EVERY);
@@ -127,6 +134,15 @@ impl Client<'_> {
                 change = changes.recv() => match change {
                     Ok(change) => self.change(&change).await,
                     Err(RecvError::Lagged(_)) => self.hello().await,
+                    Err(RecvError::Closed) => return Gone,
+                },
+                event = events.recv() => match event {
+                    Ok(event) => self.event(&event).await,
+                    // They are in GET /api/events; the count says how many.
+                    Err(RecvError::Lagged(missed)) => {
+                        let message = format!("{missed} events were missed: ask GET /api/events");
+                        self.send("error", json!({ "message": message, "code": "missed" })).await
+                    }
                     Err(RecvError::Closed) => return Gone,
                 },
                 _ = metrics.tick(), if wants_metrics => self.metrics().await,
@@ -167,6 +183,13 @@ impl Client<'_> {
         self.send("streamEvent", payload).await
     }
 
+    async fn event(&mut self, event: &Event) -> Result<(), Gone> {
+        if !self.topics.contains("event") {
+            return Ok(());
+        }
+        self.send("event", json!(event)).await
+    }
+
     async fn metrics(&mut self) -> Result<(), Gone> {
         let streams: serde_json::Map<String, Value> = self
             .api
@@ -195,7 +218,7 @@ impl Client<'_> {
                     self.topics = wanted.topics;
                     self.send("ack", json!({ "ref": reference })).await
                 }
-                _ => self.refuse(reference, "topics is a list of: streamEvent, metricsUpdate").await,
+                _ => self.refuse(reference, "topics is a list of: streamEvent, event, metricsUpdate").await,
             },
             other => self.refuse(reference, &format!("type '{other}' is not known: subscribe, ping")).await,
         }

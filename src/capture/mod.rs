@@ -22,6 +22,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
+use media::keyframe::Keyframe;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
@@ -34,7 +36,7 @@ use crate::store::{Change, Collection, Store};
 use crate::streams::{Registry, StreamName};
 
 pub use definition::{Definition, Wish, login};
-pub use frames::{KEPT, Kept, MAX_AGE};
+pub use frames::{KEPT, Kept, MAX_AGE, Shot, read_shot, write_shot};
 pub use list::{Line, read_list};
 pub use pool::Figures as Decoding;
 pub use pull::{Figures, State};
@@ -291,6 +293,29 @@ impl Captures {
         let answers = self.put(vec![wish]).await?;
         answers.into_iter().next().expect("one wish, one answer")?;
         Ok(true)
+    }
+
+    /// Which pack reads it from the next picture on; whether there is such a stream.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store is away: then nothing is changed.
+    pub async fn set_pack(&self, name: &StreamName, pack: String) -> Result<bool> {
+        let Some(definition) = self.known(std::slice::from_ref(name)).remove(name) else { return Ok(false) };
+        let mut wish = Wish::new(name.clone(), definition.target.clone(), definition.trust);
+        wish.pack = Some(pack);
+        let answers = self.put(vec![wish]).await?;
+        answers.into_iter().next().expect("one wish, one answer")?;
+        Ok(true)
+    }
+
+    /// A JPEG of a coded picture, whosever it is.
+    ///
+    /// # Errors
+    /// `Unavailable` when too many wait; `Invalid` when it can't be decoded.
+    pub async fn jpeg(&self, keyframe: Keyframe) -> Result<Bytes> {
+        // Somebody waits for it.
+        let seen = self.0.pool.look(keyframe, pool::Want::Jpeg { width: None }, 0).await?;
+        Ok(seen.jpeg.expect("it was asked for"))
     }
 
     /// Applied at once; counters and streams stay.

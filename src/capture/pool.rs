@@ -17,7 +17,7 @@ use pixels::{I420, Matrix, Range};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::clock::Clock;
+use crate::base::clock::{Clock, Monotonic};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::histogram::{Histogram, Snapshot};
 use crate::base::queue::{self, Bound, Counter, Full, Receiver, Sender, Sent};
@@ -34,6 +34,8 @@ struct Inner {
     jobs: Sender<()>,
     numbers: AtomicU64,
     clock: Clock,
+    /// When memory was given back last.
+    released: Mutex<Monotonic>,
     times: Histogram,
     dropped: Counter,
     panics: Counter,
@@ -87,6 +89,8 @@ impl Pool {
     const WAITING: Bound = Bound { items: 1024, weight: 256 << 20 };
     const STACK: usize = 2 << 20;
     const QUALITY: u8 = 85;
+    /// Between two times that freed memory goes back to the kernel.
+    const RELEASE: Duration = Duration::from_secs(30);
 
     /// # Errors
     /// When a thread can't be started.
@@ -107,7 +111,8 @@ impl Pool {
         let (jobs, inbox) = queue::bounded(Self::WAITING, Full::DropNewest, dropped.clone());
         let times = Histogram::new(&[0.001, 0.002, 0.004, 0.006, 0.008, 0.012, 0.016, 0.025, 0.05, 0.1, 0.5]);
         let (waiting, numbers, panics) = (Mutex::default(), AtomicU64::new(0), Counter::default());
-        (Self(Arc::new(Inner { waiting, jobs, numbers, clock, times, dropped, panics })), inbox)
+        let released = Mutex::new(clock.now());
+        (Self(Arc::new(Inner { waiting, jobs, numbers, clock, released, times, dropped, panics })), inbox)
     }
 
     /// Pictures of lower `priority` numbers come first: where more is captured than can be decoded, the important does not
@@ -173,6 +178,7 @@ impl Pool {
     fn work_on(&self, inbox: &Mutex<Receiver<()>>, stop: &CancellationToken) {
         let mut planes = I420::new(2, 2, Range::Limited, Matrix::Bt709);
         while !stop.is_cancelled() {
+            self.release_if_due();
             // Whoever waits holds the inbox; it is given on as soon as a job is taken out.
             let received =
                 inbox.lock().expect("receiving does not panic").receive(Duration::from_millis(200));
@@ -201,6 +207,20 @@ impl Pool {
             // Whoever asked may have given up meanwhile.
             let _ = answer.send(seen);
         }
+    }
+
+    /// Now and then the first thread that comes by gives back what the whole process has freed: a picture that waits a few
+    /// milliseconds for it is not late, and nobody else waits for these threads.
+    fn release_if_due(&self) {
+        let now = self.0.clock.now();
+        {
+            let mut released = self.0.released.lock().expect("no code that can panic runs under this lock");
+            if now.since(*released) < Self::RELEASE {
+                return;
+            }
+            *released = now;
+        }
+        decode::release_memory();
     }
 }
 

@@ -36,9 +36,11 @@ impl Shelf {
         inner.jpegs.iter().rev().find(|(known, _)| known == label).map(|(_, jpeg)| jpeg.clone())
     }
 
-    pub(super) fn put(&self, label: Label, jpeg: Bytes) {
+    /// Unless what it was made of is `gone` meanwhile: nobody can ask for it again.
+    pub(super) fn put(&self, label: Label, jpeg: Bytes, gone: impl FnOnce() -> bool) {
+        // Whoever lets a stream go says so before [`Self::forget`].
         let mut inner = self.lock();
-        if inner.jpegs.iter().any(|(known, _)| *known == label) {
+        if gone() || inner.jpegs.iter().any(|(known, _)| *known == label) {
             return;
         }
         inner.bytes += jpeg.len();
@@ -53,6 +55,11 @@ impl Shelf {
         let mut inner = self.lock();
         inner.jpegs.retain(|(label, _)| label.stream != *stream);
         inner.bytes = inner.jpegs.iter().map(|(_, jpeg)| jpeg.len()).sum();
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        self.lock().bytes
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -70,18 +77,19 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_go_when_there_is_too_much_and_a_streams_own_when_it_does() {
+    fn the_oldest_go_when_there_is_too_much_and_a_streams_own_when_it_does_and_never_come_back() {
         let shelf = Shelf::default();
         let big = Bytes::from(vec![0; Shelf::MOST_BYTES / 2]);
         for width in 1..=3 {
-            shelf.put(label("a", width), big.clone());
+            shelf.put(label("a", width), big.clone(), || false);
         }
         assert_eq!(shelf.get(&label("a", 1)), None);
         assert!(shelf.get(&label("a", 2)).is_some() && shelf.get(&label("a", 3)).is_some());
         shelf.forget(&StreamName::parse("a").unwrap());
-        shelf.put(label("b", 1), big.clone());
-        shelf.put(label("b", 1), big);
-        assert_eq!(shelf.lock().bytes, Shelf::MOST_BYTES / 2);
+        shelf.put(label("b", 1), big.clone(), || false);
+        shelf.put(label("b", 1), big.clone(), || false);
+        shelf.put(label("a", 4), big, || true);
+        assert_eq!(shelf.bytes(), Shelf::MOST_BYTES / 2);
         assert_eq!(shelf.get(&label("a", 3)), None);
     }
 }

@@ -43,7 +43,7 @@ pub struct Meters {
     pub in_flight: usize,
     pub waiting: usize,
     pub skipped: u64,
-    /// Bytes of captured pictures in memory.
+    /// Bytes of captured pictures in memory: as they were coded, and JPEGs made of them.
     pub memory_bytes: usize,
     /// On disk.
     pub disk_bytes: u64,
@@ -148,7 +148,7 @@ impl Captures {
         };
         let mut by_state: Vec<(&'static str, u64)> =
             ["pending", "online", "offline", "ad", "error"].map(|state| (state, 0)).into();
-        let mut memory_bytes = 0;
+        let mut memory_bytes = self.0.shelf.bytes();
         for pull in &pulls {
             let this = pull.lock();
             let word = this.figures.state.as_str();
@@ -198,7 +198,7 @@ impl Inner {
         // Somebody waits for it.
         let seen = self.pool.look(keyframe, Want::Jpeg { width }, 0).await?;
         let jpeg = seen.jpeg.expect("it was asked for");
-        self.shelf.put(label, jpeg.clone());
+        self.shelf.put(label, jpeg.clone(), || kept.is_gone());
         Ok(jpeg)
     }
 }

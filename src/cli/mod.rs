@@ -4,6 +4,7 @@ mod demo;
 mod doctor;
 mod health;
 mod http;
+mod pack;
 mod progress;
 mod publish;
 mod sender;
@@ -31,6 +32,7 @@ enum Command {
     Publish(publish::Publish),
     Demo(demo::Demo),
     Sim(sim::Sim),
+    Pack(pack::Pack),
     Doctor(doctor::Doctor),
     Health(health::Health),
 }
@@ -43,6 +45,7 @@ impl Args {
             Command::Publish(publish) => block_on(publish.run()),
             Command::Demo(demo) => block_on(demo.run()),
             Command::Sim(sim) => block_on(sim.run()),
+            Command::Pack(pack) => block_on(pack.run()),
             Command::Health(health) => block_on(health.run()),
             Command::Doctor(doctor) => Ok(doctor.run()),
         };
@@ -67,6 +70,13 @@ fn block_on(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
 #[expect(clippy::print_stderr, reason = "this is the terminal's side of the program")]
 fn say(line: &str) {
     eprintln!("{line}");
+}
+
+/// What was asked for, to standard output.
+fn print(text: &str) {
+    use std::io::Write as _;
+    // Whoever reads may have had enough.
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
 /// Ends at Ctrl-C or SIGTERM.

@@ -7,6 +7,7 @@
 mod built_in;
 mod folder;
 mod library;
+mod trial;
 mod watch;
 
 use std::cell::RefCell;
@@ -18,6 +19,7 @@ use packs::{Pack, Session, Tools};
 use pixels::I420;
 
 use crate::base::clock::{Clock, MediaTime};
+use crate::base::error::Result;
 use crate::base::histogram::{Histogram, Snapshot};
 use crate::base::queue::{self, Bound, Counter, Full, Receiver, Sender};
 use crate::streams::StreamName;
@@ -170,6 +172,25 @@ impl Reader {
         }
         let pack = session.pack().cloned()?;
         Some(Read { pack, outcome })
+    }
+
+    /// Reads a picture that belongs to no stream, and draws on it what was seen if that is wanted. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// `WrongType` when it is no JPEG or PNG; `Invalid` when it is damaged or a side is longer than `most_side`.
+    pub fn try_on(
+        &self,
+        with: &[Arc<Pack>],
+        bytes: &[u8],
+        most_side: u32,
+        annotate: bool,
+    ) -> Result<(Outcome, Option<Vec<u8>>)> {
+        let picture = trial::picture(bytes, most_side)?;
+        let began = self.0.clock.now();
+        let clock = || self.0.clock.now().since(began);
+        let outcome = TOOLS.with_borrow_mut(|tools| Session::default().read(with, &picture, tools, &clock));
+        let png = annotate.then(|| packs::annotate::png(&picture, &outcome));
+        Ok((outcome, png))
     }
 
     /// Hands on what was read, now that it is known when and where the picture is.

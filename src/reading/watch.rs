@@ -30,6 +30,8 @@ struct Inner {
     settings: Mutex<Settings>,
     /// Streams that want another pack than the settings say.
     wishes: Mutex<BTreeMap<StreamName, String>>,
+    /// Frames of each stream that a pack accepted.
+    matches: Mutex<BTreeMap<StreamName, u64>>,
     undecodable: Counter,
 }
 
@@ -70,6 +72,7 @@ impl Watch {
             clock,
             settings: Mutex::new(settings),
             wishes: Mutex::default(),
+            matches: Mutex::default(),
             undecodable: Counter::default(),
         }));
         let (running, stop) = (watch.clone(), tasks.stopping());
@@ -90,11 +93,21 @@ impl Watch {
 
     /// Which pack a pushed stream is read with from now on.
     pub fn set_pack(&self, stream: &StreamName, pack: String) {
-        lock(&self.0.wishes).insert(stream.clone(), pack);
+        let mut wishes = lock(&self.0.wishes);
+        match pack.as_str() {
+            AUTO => drop(wishes.remove(stream)),
+            _ => drop(wishes.insert(stream.clone(), pack)),
+        }
     }
 
-    pub fn pack(&self, stream: &StreamName) -> String {
-        lock(&self.0.wishes).get(stream).cloned().unwrap_or_else(|| AUTO.to_owned())
+    /// `None`: whichever accepts the picture.
+    pub fn pack(&self, stream: &StreamName) -> Option<String> {
+        lock(&self.0.wishes).get(stream).cloned()
+    }
+
+    /// Frames of a stream that a pack accepted.
+    pub fn matches(&self, stream: &StreamName) -> u64 {
+        lock(&self.0.matches).get(stream).copied().unwrap_or(0)
     }
 
     /// Frames that could not be decoded.
@@ -111,6 +124,7 @@ impl Watch {
         let streams = self.0.registry.all();
         watched.retain(|name, _| streams.iter().any(|stream| stream.name == *name));
         lock(&self.0.wishes).retain(|name, _| streams.iter().any(|stream| stream.name == *name));
+        lock(&self.0.matches).retain(|name, _| streams.iter().any(|stream| stream.name == *name));
         for stream in streams.iter().filter(|stream| matches!(stream.feed, Feed::Push)) {
             let now = self.0.clock.now();
             let new = || Watched { memory: Memory::default(), due: now, sequence: None };
@@ -125,8 +139,9 @@ impl Watch {
             // From now, not from when it was due: who is late does not hurry.
             this.due = now + interval;
             let pack = self.pack(&stream.name);
-            if self.0.reader.wants(&pack) {
-                self.look(&stream.name, &pack, &this.memory, &frame, work);
+            let pack = pack.as_deref().unwrap_or(AUTO);
+            if self.0.reader.wants(pack) {
+                self.look(&stream.name, pack, &this.memory, &frame, work);
             }
         }
     }
@@ -138,6 +153,9 @@ impl Watch {
             return;
         }
         let Some(read) = self.0.reader.read(memory, pack, &work.planes) else { return };
+        if read.matched() {
+            *lock(&self.0.matches).entry(stream.clone()).or_default() += 1;
+        }
         let media_time_error = Duration::ZERO;
         let coded = Coded::Jpeg(frame.jpeg.clone());
         let shown = Shown { media_time: frame.media_time, media_time_error, frame: None, coded };

@@ -173,7 +173,8 @@ impl Puller {
     /// A state with a reason; see [`Failure`].
     pub async fn capture(&mut self, deadline: Duration) -> Result<Captured, Failure> {
         self.stage = "beginning";
-        match tokio::time::timeout(deadline, self.once()).await {
+        let until = self.shared.clock.now() + deadline;
+        match tokio::time::timeout(deadline, self.once(until)).await {
             Ok(done) => done,
             Err(_) => {
                 let (seconds, stage) = (deadline.as_secs_f64(), self.stage);
@@ -244,7 +245,7 @@ impl Puller {
         details
     }
 
-    async fn once(&mut self) -> Result<Captured, Failure> {
+    async fn once(&mut self, until: Monotonic) -> Result<Captured, Failure> {
         self.renew().await?;
         let mut renewed = false;
         loop {
@@ -263,7 +264,7 @@ impl Puller {
                     return taken;
                 }
                 Source::Hls(hls) => {
-                    match hls.capture(&self.shared, &mut self.fetched, &mut self.stage).await {
+                    match hls.capture(&self.shared, until, &mut self.fetched, &mut self.stage).await {
                         Ok(captured) => return Ok(captured),
                         Err(stop) => stop,
                     }

@@ -203,6 +203,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("src/store/", &["base", "store"]),
     ("src/reading/", &["base", "streams", "reading"]),
     ("src/capture/", &["base", "egress", "streams", "sources", "store", "reading", "capture"]),
+    ("src/events/", &["base", "streams", "reading", "capture", "events"]),
     ("src/record/", &["base", "streams", "record"]),
     ("src/cleanup.rs", &["base", "streams", "record"]),
     ("src/controls.rs", &["base", "store"]),

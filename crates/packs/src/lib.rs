@@ -9,12 +9,14 @@
 //! need not be read again; [`rules`] turns readings into events. Called by the service and its command line. Pure: files
 //! come in as bytes and time as numbers; nothing here opens, waits, logs or asks a clock.
 
+pub mod annotate;
 pub mod check;
 pub mod expr;
 pub mod files;
 pub mod gate;
 pub mod geometry;
 pub mod pack;
+pub mod picture;
 pub mod problem;
 pub mod raw;
 pub mod readers;

@@ -72,6 +72,13 @@ pub struct Slot {
 }
 
 impl Pack {
+    /// The ids of all values it can read, `*` standing for the numbers of lists.
+    #[must_use]
+    pub fn values(&self) -> Vec<String> {
+        let derived = self.derived.iter().map(|(id, _)| id.to_string());
+        check::known(&self.screens).iter().map(ToString::to_string).chain(derived).collect()
+    }
+
     /// Makes a pack of its `files`. `data` are the files that `onair pack fetch` got for it.
     ///
     /// # Errors

@@ -333,6 +333,24 @@ pub static SETTINGS: &[Setting] = &[
     .or_null()
     .live(),
     setting(
+        "packs.events_days",
+        Kind::Whole { from: 1, to: 36_500 },
+        Whole(30),
+        "Days an event is kept, with the picture it was seen on.",
+    ),
+    setting(
+        "packs.max_events",
+        Kind::Whole { from: 1, to: 100_000_000 },
+        Whole(100_000),
+        "Events kept, at most: the oldest go first.",
+    ),
+    setting(
+        "packs.max_evidence_gb",
+        Kind::Size { unit: "GB", from: 0.001, to: 1e6 },
+        Whole(2),
+        "Room for the pictures events were seen on.",
+    ),
+    setting(
         "egress.allow_private",
         Kind::Flag,
         Flag(false),

@@ -258,6 +258,10 @@ pub struct Packs {
     pub folder: Option<PathBuf>,
     /// Between two frames of a pushed stream that are read; `None`: never.
     pub push_interval: Option<Duration>,
+    pub events_age: Duration,
+    pub max_events: u64,
+    /// Pictures events were seen on.
+    pub max_evidence_bytes: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -322,6 +326,9 @@ impl Config {
             packs: Packs {
                 folder: values.some_text("packs.folder").map(PathBuf::from),
                 push_interval: values.some_seconds("packs.push_interval"),
+                events_age: Duration::from_hours(24 * values.whole::<u64>("packs.events_days")),
+                max_events: values.whole("packs.max_events"),
+                max_evidence_bytes: values.some_gigabytes("packs.max_evidence_gb").expect("it is never null"),
             },
             egress: Egress {
                 allow_private: values.flag("egress.allow_private"),

@@ -97,7 +97,11 @@ pub(super) fn remove_others(root: &Path, streams: &[StreamName]) {
     }
 }
 
-pub(super) fn write(path: &Path, shot: &Shot) -> std::io::Result<()> {
+/// Writes a coded picture into a file of its own; the folder is made if it is missing.
+///
+/// # Errors
+/// When the disk fails.
+pub fn write(path: &Path, shot: &Shot) -> std::io::Result<()> {
     let Keyframe { codec, data, config, width, height, pts } = &shot.keyframe;
     let head = Head {
         codec: word(*codec).to_owned(),
@@ -123,9 +127,11 @@ pub(super) fn write(path: &Path, shot: &Shot) -> std::io::Result<()> {
     file.write_all(data)
 }
 
+/// The picture of a file that [`write`] made.
+///
 /// # Errors
 /// `NotFound` when there is none or it is not whole; `Internal` when the disk fails.
-pub(super) fn read(path: &Path) -> Result<Shot> {
+pub fn read(path: &Path) -> Result<Shot> {
     let gone = || Error::not_found("the picture is no longer kept");
     let failed = |e: std::io::Error| match e.kind() {
         std::io::ErrorKind::NotFound => gone(),

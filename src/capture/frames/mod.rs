@@ -19,6 +19,7 @@ use crate::base::queue::{self, Bound, Counter, Full, Sender, Sent};
 use crate::base::tasks::Tasks;
 use crate::streams::StreamName;
 
+pub use file::{read as read_shot, write as write_shot};
 pub(super) use writer::Room;
 
 /// Pictures kept of each stream.
@@ -28,10 +29,10 @@ pub const MAX_AGE: Duration = Duration::from_hours(1);
 
 /// A keyframe and when it was seen.
 #[derive(Clone, Debug)]
-pub(super) struct Shot {
-    pub(super) keyframe: Keyframe,
-    pub(super) media_time: MediaTime,
-    pub(super) media_time_error: Duration,
+pub struct Shot {
+    pub keyframe: Keyframe,
+    pub media_time: MediaTime,
+    pub media_time_error: Duration,
 }
 
 /// One kept picture.
@@ -86,6 +87,11 @@ impl Kept {
     /// The coded picture if reading it takes no disk.
     pub fn in_memory(&self) -> Option<Keyframe> {
         self.lock().coded.clone()
+    }
+
+    /// Whether its stream keeps it no longer.
+    pub(super) fn is_gone(&self) -> bool {
+        self.lock().gone
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Place> {

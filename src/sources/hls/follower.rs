@@ -8,6 +8,7 @@ use std::time::Duration;
 use media::m3u8;
 use url::Url;
 
+use super::parts;
 use super::segments::{Map, Ring, SegmentInfo, SegmentKind, media_time, micros};
 use crate::base::clock::{MediaTime, Monotonic, Wall};
 
@@ -46,6 +47,8 @@ pub(super) enum Trouble {
 #[derive(Debug, Default)]
 pub(super) struct Follower {
     ring: Ring,
+    /// The newest part with a keyframe, where parts are listed.
+    part: Option<SegmentInfo>,
     /// Of the newest whole segment.
     newest: Option<u64>,
     moved: Monotonic,
@@ -67,6 +70,11 @@ struct Stale {
 impl Follower {
     pub(super) fn segments(&self) -> &Ring {
         &self.ring
+    }
+
+    /// The newest part that begins with a keyframe; it may belong to the last whole segment.
+    pub(super) fn part(&self) -> Option<&SegmentInfo> {
+        self.part.as_ref()
     }
 
     /// How often the server began its numbering anew.
@@ -212,6 +220,7 @@ impl Follower {
     fn push_gap(&mut self, sequence: u64, duration: Duration, start: i64) -> i64 {
         self.ring.push(SegmentInfo {
             sequence,
+            part: None,
             url: "".into(),
             byte_range: None,
             map: None,
@@ -257,6 +266,7 @@ impl Follower {
         let error = if kind == SegmentKind::Suspect { error.max(doubt) } else { error };
         Ok(SegmentInfo {
             sequence: segment.sequence,
+            part: None,
             url: resolver.url(&segment.uri)?,
             byte_range: segment.byte_range.clone(),
             map: resolver.map(segment.map.as_ref())?,
@@ -269,21 +279,27 @@ impl Follower {
         })
     }
 
-    /// Notes the segment that is being made, when the playlist says where.
+    /// Notes the segment that is being made, when the playlist says where, and the newest part.
     fn hint(&mut self, media: &m3u8::Media, base: &Url) {
         self.ring.drop_partial();
+        self.part = None;
         let Some(last) = self.ring.last().filter(|last| last.has_picture()) else { return };
-        let part = media.parts.first().filter(|part| part.independent && !part.gap);
-        let hint = part.map(|part| (&part.uri, part.byte_range.clone()));
-        let Some((uri, byte_range)) = hint.or_else(|| media.prefetch.first().map(|uri| (uri, None))) else {
-            return;
-        };
         // What it may not name is no error here: it is only a hint.
-        let Ok(url) = (Resolver { base, map: None }).url(uri) else { return };
+        let resolver = Resolver { base, map: None };
+        if let Some(place) = parts::newest(media) {
+            let Some(part) = part(media, place, last, resolver) else { return };
+            if part.sequence > last.sequence {
+                self.ring.push(part.clone());
+            }
+            self.part = Some(part);
+            return;
+        }
+        let Some(Ok(url)) = media.prefetch.first().map(|uri| resolver.url(uri)) else { return };
         let info = SegmentInfo {
             sequence: last.sequence.saturating_add(1),
+            part: None,
             url,
-            byte_range,
+            byte_range: None,
             map: last.map.clone(),
             duration: last.duration,
             media_time: media_time(end(last)),
@@ -305,6 +321,9 @@ impl Follower {
         first_pts: Option<u64>,
         pts: u64,
     ) -> (MediaTime, Duration) {
+        if segment.kind == SegmentKind::Partial && segment.discontinuity {
+            self.anchor = None;
+        }
         let first = first_pts.unwrap_or(pts);
         let listed = segment.media_time.0.as_microsecond();
         let within = ticks(first, pts).clamp(0, micros(segment.duration.saturating_mul(2)));
@@ -323,6 +342,43 @@ impl Follower {
         self.ring.shift_from(segment.sequence, start.saturating_sub(listed));
         (media_time(start.saturating_add(within)), segment.media_time_error)
     }
+}
+
+/// The part at `place`, of `last` or of what comes after it; `None` for an advertisement and for what may not be named.
+fn part(
+    media: &m3u8::Media,
+    place: parts::Place<'_>,
+    last: &SegmentInfo,
+    mut resolver: Resolver<'_>,
+) -> Option<SegmentInfo> {
+    let coming = &media.coming;
+    let offset = micros(place.offset);
+    let own = SegmentInfo {
+        part: Some(place.number),
+        url: resolver.url(&place.part.uri).ok()?,
+        byte_range: place.part.byte_range.clone(),
+        duration: place.part.duration,
+        media_time: media_time(last.media_time.0.as_microsecond().saturating_add(offset)),
+        media_time_error: last.media_time_error.max(COUNTED_ERROR),
+        kind: SegmentKind::Partial,
+        ..last.clone()
+    };
+    if place.sequence == last.sequence {
+        return Some(own);
+    }
+    let given = coming.time.filter(|_| coming.time_given);
+    let start = given.unwrap_or(end(last)).saturating_add(offset);
+    let error = if given.is_some() { COUNTED_ERROR } else { own.media_time_error };
+    (!in_ad(media, Some(start))).then_some(())?;
+    Some(SegmentInfo {
+        sequence: place.sequence,
+        map: resolver.map(coming.map.as_ref()).ok()?,
+        media_time: media_time(start),
+        media_time_error: if coming.discontinuity { error.max(SUSPECT_ERROR) } else { error },
+        discontinuity: coming.discontinuity && place.number == 0,
+        encrypted: coming.encrypted,
+        ..own
+    })
 }
 
 /// When what follows `segment` begins, µs since 1970.

@@ -13,6 +13,7 @@ use url::Url;
 
 mod estimate;
 mod follower;
+mod parts;
 mod recorded;
 mod sample;
 mod segments;
@@ -28,6 +29,7 @@ use crate::base::clock::{MediaTime, Monotonic};
 use crate::egress::{self, Request, Trust};
 use estimate::Estimate;
 use follower::{Follower, Trouble};
+use parts::Upcoming;
 use recorded::Recorded;
 use sample::{Missed, Sample, Search};
 
@@ -35,6 +37,9 @@ use sample::{Missed, Sample, Search};
 const MAX_INIT: u64 = 1 << 20;
 /// A segment that can't be used is replaced by the one before it, once.
 const TRIES: usize = 2;
+
+/// A server that was waited for in vain is read as others are for so long.
+const WAIT_AGAIN: Duration = Duration::from_secs(60);
 
 /// Follows one media playlist.
 pub(super) struct Hls {
@@ -51,9 +56,13 @@ pub(super) struct Hls {
     recorded: Option<Recorded>,
     estimate: Estimate,
     init: Option<(Arc<Map>, Bytes)>,
-    /// The newest segment a keyframe was taken from.
-    captured: Option<u64>,
+    /// The newest segment a keyframe was taken from, and which part of it.
+    captured: Option<(u64, u32)>,
     restarts: u32,
+    /// Where the next keyframe will be, as the last reading has it.
+    upcoming: Option<Upcoming>,
+    /// The server is not waited for before this: it was in vain.
+    wait_again: Monotonic,
 }
 
 /// Why there is no keyframe now.
@@ -91,6 +100,8 @@ impl Hls {
             init: None,
             captured: None,
             restarts: 0,
+            upcoming: None,
+            wait_again: Monotonic::default(),
         }
     }
 
@@ -117,14 +128,27 @@ impl Hls {
         }
     }
 
-    /// The newest keyframe, if it is newer than the last.
+    /// The newest keyframe, if it is newer than the last; to be had before `until`.
     pub(super) async fn capture(
         &mut self,
         shared: &Shared,
+        until: Monotonic,
         fetched: &mut u64,
         stage: &mut &'static str,
     ) -> Result<Captured, Stop> {
-        let candidates = self.candidates(shared, fetched, stage).await?;
+        if self.recorded.is_none() {
+            *stage = "reading the playlist";
+            self.read_playlist(shared, fetched).await?;
+        }
+        let mut candidates = self.candidates(shared);
+        let left = until.since(shared.clock.now());
+        if let Some(next) = self.worth_waiting(&candidates, left, shared.clock.now()) {
+            *stage = "waiting for the next part";
+            if self.wait(shared, next, left, fetched).await {
+                candidates = self.candidates(shared);
+            }
+        }
+        let candidates = candidates?;
         let before = *fetched;
         let mut first_miss = None;
         for segment in candidates {
@@ -161,7 +185,7 @@ impl Hls {
     fn captured(&mut self, segment: SegmentInfo, sample: Sample, fetched_bytes: u64) -> Captured {
         let Sample { keyframe, first_pts, needed } = sample;
         self.estimate.learn(needed);
-        self.captured = Some(segment.sequence);
+        self.captured = Some(segment.place());
         let (media_time, media_time_error) = self.time_of(&segment, first_pts, keyframe.pts);
         let keyframe_bytes = keyframe.data.len() as u64;
         Captured {
@@ -181,39 +205,75 @@ impl Hls {
         self.follower.keyframe_time(segment, first, pts)
     }
 
-    /// Segments to try, the newest first; at least one.
-    async fn candidates(
-        &mut self,
-        shared: &Shared,
-        fetched: &mut u64,
-        stage: &mut &'static str,
-    ) -> Result<Vec<SegmentInfo>, Stop> {
-        if self.recorded.is_none() {
-            *stage = "reading the playlist";
-            self.read_playlist(shared, fetched).await?;
-        }
-        let newer = |segment: &SegmentInfo| self.captured.is_none_or(|captured| segment.sequence > captured);
+    /// Segments and parts to try, the newest first; at least one.
+    fn candidates(&self, shared: &Shared) -> Result<Vec<SegmentInfo>, Failure> {
+        let newer = |segment: &SegmentInfo| self.captured.is_none_or(|captured| segment.place() > captured);
         if let Some(film) = &self.recorded {
             let playing = film.at(shared.clock.now());
-            return if newer(&playing) { Ok(vec![playing]) } else { Err(unchanged().into()) };
+            return if newer(&playing) { Ok(vec![playing]) } else { Err(unchanged()) };
         }
         let ring = self.follower.segments();
         let whole = || ring.iter().rev().filter(|segment| segment.kind != SegmentKind::Partial);
         if whole().find(|segment| segment.kind != SegmentKind::Gap).is_some_and(is_ad) {
             let reason = "the channel shows advertisements".to_owned();
-            return Err(Failure { kind: FailureKind::Ad, reason }.into());
+            return Err(Failure { kind: FailureKind::Ad, reason });
         }
-        let mut found: Vec<_> =
-            whole().filter(|segment| segment.has_picture() && newer(segment)).take(TRIES).cloned().collect();
+        let part = self.follower.part().filter(|part| newer(part)).into_iter();
+        let whole = whole().filter(|segment| segment.has_picture() && newer(segment));
+        let mut found: Vec<_> = part.chain(whole).take(TRIES).cloned().collect();
         if found.is_empty() {
             found
                 .extend(ring.last().filter(|last| last.kind == SegmentKind::Partial && newer(last)).cloned());
         }
-        if found.is_empty() { Err(unchanged().into()) } else { Ok(found) }
+        if found.is_empty() { Err(unchanged()) } else { Ok(found) }
+    }
+
+    /// What the server is worth being waited for, with `left` until the capture must be done: the next keyframe, when it comes
+    /// no later than the newest one is old, or when there is nothing else.
+    fn worth_waiting(
+        &self,
+        candidates: &Result<Vec<SegmentInfo>, Failure>,
+        left: Duration,
+        now: Monotonic,
+    ) -> Option<Upcoming> {
+        let next = self.upcoming.filter(|next| now >= self.wait_again && next.wait <= left / 2)?;
+        let worth = match candidates {
+            Ok(_) => next.wait <= next.age,
+            Err(failure) => failure.kind == FailureKind::Unchanged,
+        };
+        worth.then_some(next)
+    }
+
+    /// Has the playlist answered once `next` is in it; whether it was read. What goes wrong is no error: there is what was
+    /// read before.
+    async fn wait(&mut self, shared: &Shared, next: Upcoming, left: Duration, fetched: &mut u64) -> bool {
+        let (mut url, trust) = self.read_from.clone().unwrap_or_else(|| (self.url.clone(), self.trust));
+        let directives = [("_HLS_msn", next.sequence), ("_HLS_part", u64::from(next.number))];
+        url.query_pairs_mut().extend_pairs(directives.map(|(name, number)| (name, number.to_string())));
+        // Enough is left to fetch the picture.
+        let most = next.wait.saturating_add(next.target * 2).min(left * 3 / 4);
+        let read = tokio::time::timeout(most, self.read(shared, &url, trust, fetched)).await;
+        let waited = matches!(read, Ok(Ok(())));
+        if !waited {
+            self.wait_again = shared.clock.now() + WAIT_AGAIN;
+        }
+        waited
     }
 
     async fn read_playlist(&mut self, shared: &Shared, fetched: &mut u64) -> Result<(), Stop> {
-        let request = Request::new(&self.url, self.trust, m3u8::MAX_BYTES as u64);
+        let (url, trust) = (self.url.clone(), self.trust);
+        self.read(shared, &url, trust, fetched).await
+    }
+
+    /// Reads the playlist at `url`.
+    async fn read(
+        &mut self,
+        shared: &Shared,
+        url: &Url,
+        trust: Trust,
+        fetched: &mut u64,
+    ) -> Result<(), Stop> {
+        let request = Request::new(url, trust, m3u8::MAX_BYTES as u64);
         let failed = |e: &egress::Error| Failure::request(e, "the playlist", Cause::Playlist);
         let body = shared.client.get(request).await.map_err(|e| failed(&e))?;
         if matches!(body.status, 401 | 403 | 404 | 410) {
@@ -244,6 +304,7 @@ impl Hls {
         let first = self.follower.knows_nothing();
         let taken = self.follower.take(media, &from.0, now, wall);
         (self.read_from, self.read_at) = (Some(from), Some(now));
+        self.upcoming = parts::upcoming(media);
         self.listed = media.segments.iter().map(|segment| segment.duration).sum();
         if self.follower.restarts() != self.restarts {
             (self.restarts, self.captured) = (self.follower.restarts(), None);

@@ -167,8 +167,8 @@ impl<'a> Search<'a> {
     }
 
     fn finish(self) -> Result<Sample, Missed> {
-        // Of a segment that is still being made, the end is not the end.
-        if self.segment.kind == SegmentKind::Partial {
+        // Of a segment that is still being made, the end is not the end; a part is listed when it is whole.
+        if self.segment.kind == SegmentKind::Partial && self.segment.part.is_none() {
             return Err(segment::Error::CutShort.into());
         }
         let (needed, first_pts) = (self.have, self.finder.first_pts());

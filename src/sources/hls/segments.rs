@@ -28,6 +28,8 @@ pub enum SegmentKind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SegmentInfo {
     pub sequence: u64,
+    /// Of low-latency lists: `url` is this part of the segment alone, and whole.
+    pub part: Option<u32>,
     /// Absolute; empty for a gap. May carry a token: never show it.
     pub url: Arc<str>,
     /// Bytes of `url`; all when `None`.
@@ -52,6 +54,11 @@ pub struct Map {
 }
 
 impl SegmentInfo {
+    /// Where its first picture stands among those of its stream.
+    pub(super) fn place(&self) -> (u64, u32) {
+        (self.sequence, self.part.unwrap_or(0))
+    }
+
     /// Whether a picture may be taken from it.
     pub fn has_picture(&self) -> bool {
         !matches!(self.kind, SegmentKind::Gap | SegmentKind::Ad)
@@ -131,6 +138,7 @@ impl Ring {
 pub(super) fn example(sequence: u64, seconds: u64, url: &str) -> SegmentInfo {
     SegmentInfo {
         sequence,
+        part: None,
         url: url.into(),
         byte_range: None,
         map: None,

@@ -168,7 +168,7 @@ fn name(name: &str, most: usize, dash: bool) -> bool {
 }
 
 /// The ids of all values of the screens, `*` standing for the numbers of lists.
-fn known(screens: &[Screen]) -> BTreeSet<Arc<str>> {
+pub(super) fn known(screens: &[Screen]) -> BTreeSet<Arc<str>> {
     let mut known = BTreeSet::new();
     for region in screens.iter().flat_map(|screen| &screen.regions) {
         match (&region.reader, region.list) {

@@ -13,6 +13,12 @@ use serde::{Deserialize, Serialize};
 pub use readers::{Bar, Color, Digits, Direction, Kind, Motion, Polarity, Reader, Templates, Text};
 pub use rules::{Event, Rules};
 
+/// The JSON Schema of `pack.toml`, as text.
+#[must_use]
+pub fn schema() -> String {
+    serde_json::to_string_pretty(&schemars::schema_for!(Pack)).unwrap_or_default()
+}
+
 /// x, y, width and height.
 pub type Area = [f32; 4];
 

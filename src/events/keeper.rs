@@ -1,0 +1,214 @@
+//! The thread that takes every record: keeps it, steps the rules, writes events down.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use packs::rules::{self, State};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::file::File;
+use super::shape::{Event, Reading};
+use super::{Events, Limits};
+use crate::base::clock::{Clock, MediaTime, Monotonic};
+use crate::base::error::Result;
+use crate::base::queue::{Received, Receiver};
+use crate::base::tasks::Tasks;
+use crate::reading::{Coded, Record};
+use crate::streams::{Registry, StreamName};
+
+/// What the thread works with.
+pub(super) struct Around {
+    pub(super) clock: Clock,
+    pub(super) registry: Registry,
+    pub(super) tasks: Tasks,
+    pub(super) records: Receiver<Record>,
+}
+
+struct Keeper {
+    events: Events,
+    file: File,
+    limits: Limits,
+    clock: Clock,
+    registry: Registry,
+    streams: BTreeMap<StreamName, Known>,
+    tidied: Monotonic,
+}
+
+/// What is remembered of one stream.
+struct Known {
+    pack: String,
+    state: State,
+    /// The state changed since it was written down.
+    changed: bool,
+    /// The last pictures, which an event may turn out to have been seen on first.
+    pictures: VecDeque<(i64, Coded)>,
+    /// When a record of it came last.
+    seen: Monotonic,
+}
+
+impl Known {
+    fn new(pack: String, now: Monotonic) -> Self {
+        Self { pack, state: State::default(), changed: false, pictures: VecDeque::new(), seen: now }
+    }
+}
+
+const STACK: usize = 2 << 20;
+/// How often what is remembered is written down, and what is too old goes.
+const TIDY: Duration = Duration::from_secs(30);
+/// What is remembered of a stream that is gone stays for so long: it may come back, as after a restart.
+const AWAY: Duration = Duration::from_hours(1);
+/// Pictures remembered of a stream.
+const PICTURES: usize = 1;
+/// The most bytes of one remembered picture: larger ones are not evidence of the moment before.
+const PICTURE: usize = 256 << 10;
+
+/// Starts the thread.
+pub(super) fn start(events: &Events, file: File, limits: Limits, around: Around) -> Result<()> {
+    let Around { clock, registry, tasks, records } = around;
+    let mut streams = BTreeMap::new();
+    for (stream, pack, state) in file.memory()? {
+        // What an older version wrote, or nobody can read, is begun anew.
+        let known = StreamName::parse(&stream).ok().zip(serde_json::from_str(&state).ok());
+        if let Some((stream, state)) = known {
+            streams.insert(stream, Known { state, ..Known::new(pack, clock.now()) });
+        }
+    }
+    let tidied = clock.now();
+    let events = events.clone();
+    let mut keeper = Keeper { events, file, limits, clock, registry, streams, tidied };
+    let stop = tasks.stopping();
+    tasks.thread("events", STACK, move || keeper.run(&records, &stop))
+}
+
+impl Keeper {
+    fn run(&mut self, records: &Receiver<Record>, stop: &CancellationToken) {
+        loop {
+            match records.receive(Duration::from_millis(200)) {
+                Received::Item(record) => self.take(&record),
+                Received::Empty if stop.is_cancelled() => break,
+                Received::Empty => {}
+                Received::Closed => break,
+            }
+            if self.clock.now().since(self.tidied) >= TIDY {
+                self.tidy();
+            }
+        }
+        self.remember();
+    }
+
+    fn take(&mut self, record: &Record) {
+        if let Some(reading) = Reading::new(record) {
+            self.events.0.readings.keep(&record.stream, Arc::new(reading));
+        }
+        let at = record.media_time.0.as_millisecond();
+        let now = self.clock.now();
+        let new = || Known::new(record.pack.id.to_string(), now);
+        let known = self.streams.entry(record.stream.clone()).or_insert_with(new);
+        known.seen = now;
+        if known.pack != *record.pack.id {
+            *known = new();
+        }
+        let found = record.pack.rules.step(&mut known.state, record.reading.as_ref(), at);
+        known.changed |= record.reading.is_some();
+        let pictures = std::mem::take(&mut known.pictures);
+        for found in found {
+            self.write(&found, record, &pictures);
+        }
+        let Some(known) = self.streams.get_mut(&record.stream) else { return };
+        known.pictures = pictures;
+        if record.reading.is_some() && size(&record.coded) <= PICTURE {
+            known.pictures.push_back((at, record.coded.clone()));
+            while known.pictures.len() > PICTURES {
+                known.pictures.pop_front();
+            }
+        }
+    }
+
+    /// Writes an event down, then tells of it.
+    fn write(&self, found: &rules::Event, record: &Record, pictures: &VecDeque<(i64, Coded)>) {
+        let counters = &self.events.0.counters;
+        let mut event = Event::new(found, record);
+        // The picture that shows it first, or the one that confirmed it.
+        let first = pictures.iter().find(|(at, _)| *at == found.at).map(|(_, coded)| coded);
+        let (coded, at) = match first {
+            Some(coded) => {
+                (coded, jiff::Timestamp::from_millisecond(found.at).map_or(record.media_time, MediaTime))
+            }
+            None => (&record.coded, record.media_time),
+        };
+        event.frame = Some(format!("/api/events/{}/frame.jpg", event.id));
+        let bytes = match self.events.0.evidence.keep(&event, coded, at) {
+            Ok(bytes) => bytes,
+            Err(e) => {
+                counters.without_evidence.add(1);
+                warn!(stream = %record.stream, event = event.id, error = %e, "the picture of an event can't be kept");
+                event.frame = None;
+                0
+            }
+        };
+        if let Err(e) = self.file.add(&event, bytes) {
+            counters.failed.add(1);
+            warn!(stream = %record.stream, kind = event.kind, error = %e, "an event can't be written down");
+            return;
+        }
+        counters.events.add(1);
+        info!(stream = %record.stream, kind = event.kind, at = event.media_time, "event");
+        // Nobody may be listening.
+        let _ = self.events.0.news.send(Arc::new(event));
+    }
+
+    fn tidy(&mut self) {
+        self.tidied = self.clock.now();
+        self.remember();
+        let now = self.clock.now();
+        let away = |(name, known): &(&StreamName, &Known)| {
+            self.registry.get(name.as_str()).is_none() && now.since(known.seen) > AWAY
+        };
+        let gone: Vec<_> = self.streams.iter().filter(away).map(|(name, _)| name.clone()).collect();
+        for stream in gone {
+            self.streams.remove(&stream);
+            if let Err(e) = self.file.forget(&stream) {
+                warn!(%stream, error = %e, "what rules remember of a stream that is gone stays");
+            }
+        }
+        self.events.0.readings.retain(|name| self.registry.get(name.as_str()).is_some());
+        let Limits { max_age, max_events, max_evidence_bytes } = self.limits;
+        let age = i64::try_from(max_age.as_millis()).unwrap_or(i64::MAX);
+        let oldest = self.clock.wall().0.as_millisecond().saturating_sub(age);
+        match self.file.trim(oldest, max_events, max_evidence_bytes) {
+            Ok(gone) => {
+                self.events.0.counters.removed.add(gone.len() as u64);
+                for id in gone {
+                    if let Err(e) = self.events.0.evidence.remove(&id) {
+                        warn!(event = id, error = %e, "the evidence of an event that is gone can't be deleted");
+                    }
+                }
+            }
+            Err(e) => warn!(error = %e, "old events can't be taken out"),
+        }
+    }
+
+    /// Writes down what the rules remember, so that a restart loses no event that was half seen.
+    fn remember(&mut self) {
+        let mut memory = Vec::new();
+        for (stream, known) in self.streams.iter().filter(|(_, known)| known.changed) {
+            match serde_json::to_string(&known.state) {
+                Ok(state) => memory.push((stream.clone(), known.pack.clone(), state)),
+                Err(e) => warn!(%stream, error = %e, "what rules remember can't be written"),
+            }
+        }
+        match self.file.remember(&memory) {
+            Ok(()) => self.streams.values_mut().for_each(|known| known.changed = false),
+            Err(e) => warn!(error = %e, "what rules remember can't be written down"),
+        }
+    }
+}
+
+fn size(coded: &Coded) -> usize {
+    match coded {
+        Coded::Keyframe(keyframe) => keyframe.data.len(),
+        Coded::Jpeg(jpeg) => jpeg.len(),
+    }
+}

@@ -1,0 +1,198 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use packs::{Pack, Read, Reading, Value};
+
+use super::{Events, Filter, Limits, Parts};
+use crate::base::clock::{Clock, MediaTime};
+use crate::base::error::Kind;
+use crate::base::queue::{self, Bound, Counter, Full, Sender};
+use crate::base::tasks::Tasks;
+use crate::reading::{Coded, Record, Seen};
+use crate::streams::{Registry, Settings, StreamName};
+
+const PACK: &str = r##"
+format = 1
+id = "p"
+name = "P"
+version = "1.0.0"
+[[screen]]
+id = "match"
+gate.signs = []
+[[screen.region]]
+id = "score"
+box = [0.1, 0.1, 0.1, 0.1]
+reader = { kind = "text", charset = "0123456789", values = { score = "int" } }
+[[event]]
+type = "goal"
+when = "score increases by 1"
+"##;
+
+/// A world of events in a folder, fed by hand.
+struct World {
+    events: Events,
+    records: Sender<Record>,
+    tasks: Tasks,
+    pack: Arc<Pack>,
+    registry: Registry,
+}
+
+impl World {
+    async fn new(folder: &std::path::Path, limits: Limits) -> Self {
+        let (tasks, clock) = (Tasks::default(), Clock::real());
+        let bound = Bound { items: 1000, weight: 1 << 30 };
+        let (records, inbox) = queue::bounded(bound, Full::DropOldest, Counter::default());
+        let settings =
+            Settings { timeout: Duration::from_secs(300), max_concurrent: 10, max_buffer_frames: 10 };
+        let registry = Registry::new(settings, clock.clone());
+        let events = Events::start(Parts {
+            data_dir: folder.to_owned(),
+            limits,
+            clock,
+            tasks: tasks.clone(),
+            registry: registry.clone(),
+            records: inbox,
+        });
+        let files = BTreeMap::from([("pack.toml".to_owned(), PACK.as_bytes().to_vec())]);
+        let pack = Arc::new(Pack::load(&files, &BTreeMap::new()).unwrap());
+        Self { events: events.await.unwrap(), records, tasks, pack, registry }
+    }
+
+    fn show(&self, stream: &StreamName, second: i64, score: i64) {
+        let read = Read { value: Value::Int(score), confidence: 0.9 };
+        let reading = Reading {
+            pack: "p".into(),
+            pack_version: "1.0.0".into(),
+            screen: "match".into(),
+            values: BTreeMap::from([("score".into(), read)]),
+        };
+        let record = Record {
+            stream: stream.clone(),
+            media_time: at(second),
+            media_time_error: Duration::from_millis(40),
+            frame: None,
+            coded: Coded::Jpeg(Bytes::from(format!("picture {second}"))),
+            pack: Arc::clone(&self.pack),
+            reading: Some(Arc::new(reading)),
+            seen: Arc::new(Seen::default()),
+        };
+        self.records.send(record, 1);
+    }
+
+    async fn stop(self) {
+        drop(self.records);
+        assert!(self.tasks.stop(Duration::from_secs(10)).await);
+    }
+}
+
+fn at(second: i64) -> MediaTime {
+    MediaTime(Timestamp::from_second(1_800_000_000 + second).unwrap())
+}
+
+fn all() -> Limits {
+    Limits { max_age: Duration::from_hours(24 * 36_500), max_events: 1000, max_evidence_bytes: 1 << 30 }
+}
+
+fn most(limit: usize) -> Filter {
+    Filter { limit, ..Filter::default() }
+}
+
+#[tokio::test]
+async fn an_event_is_written_down_with_its_first_picture_told_of_and_judged() {
+    let place = tempfile::tempdir().unwrap();
+    let world = World::new(place.path(), all()).await;
+    let stream = StreamName::parse("cup").unwrap();
+    let mut news = world.events.subscribe();
+    for (second, score) in [(0, 0), (3, 0), (6, 0), (9, 1), (12, 1)] {
+        world.show(&stream, second, score);
+    }
+    let told = news.recv().await.unwrap();
+    assert_eq!((&*told.kind, &*told.stream, &*told.pack_version), ("goal", "cup", "1.0.0"));
+    assert_eq!((&*told.media_time, told.media_time_error_ms), (&*at(9).to_string(), 3000));
+    assert_eq!(told.detected_at, at(12).to_string());
+    assert_eq!(
+        (told.before.as_ref().unwrap()["score"].as_i64(), told.after["score"].as_i64()),
+        (Some(0), Some(1))
+    );
+    let Coded::Jpeg(picture) = world.events.evidence(&told.id).await.unwrap() else {
+        panic!("it was a JPEG")
+    };
+    assert_eq!(picture, "picture 9");
+
+    let judged = world.events.judge(&told.id, Some(true)).await.unwrap();
+    assert_eq!(judged.verdict, Some(true));
+    let kept = place.path().join("evidence").join(&told.id).join("event.json");
+    let kept: serde_json::Value = serde_json::from_slice(&std::fs::read(kept).unwrap()).unwrap();
+    assert_eq!((kept["verdict"].as_bool(), kept["after"]["score"].as_i64()), (Some(true), Some(1)));
+
+    let readings = world.events.readings(&stream, Some(at(6)), 2);
+    let times: Vec<_> = readings.iter().map(|reading| reading.media_time.clone()).collect();
+    assert_eq!(times, [at(12).to_string(), at(9).to_string()]);
+    for id in ["", "nothing", "../events.db"] {
+        assert_eq!(world.events.get(id).await.unwrap_err().kind(), Kind::NotFound);
+        assert_eq!(world.events.judge(id, None).await.unwrap_err().kind(), Kind::NotFound);
+        assert_eq!(world.events.evidence(id).await.unwrap_err().kind(), Kind::NotFound);
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_and_filters_choose() {
+    let place = tempfile::tempdir().unwrap();
+    let world = World::new(place.path(), all()).await;
+    let names = ["one", "two"].map(|name| StreamName::parse(name).unwrap());
+    let mut news = world.events.subscribe();
+    for second in 0..40 {
+        for (name, every) in names.iter().zip([4, 8]) {
+            world.show(name, 3 * second, second / every);
+        }
+    }
+    for _ in 0..13 {
+        news.recv().await.unwrap();
+    }
+    let (mut seen, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = world.events.list(Filter { cursor, ..most(5) }).await.unwrap();
+        seen.extend(page.events.iter().map(|event| (event.media_time.clone(), event.id.clone())));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 13);
+    assert!(seen.is_sorted_by(|a, b| a > b), "the newest first, each once");
+    let count = async |filter| world.events.list(filter).await.unwrap().events.len();
+    assert_eq!(count(Filter { stream: Some(names[1].clone()), ..most(100) }).await, 4);
+    assert_eq!(count(Filter { kind: Some("kill".to_owned()), ..most(100) }).await, 0);
+    let (since, until) = (Some(at(12)), Some(at(24)));
+    assert_eq!(count(Filter { since, until, stream: Some(names[0].clone()), ..most(100) }).await, 1);
+    let wrong = world.events.list(Filter { cursor: Some("x".to_owned()), ..most(5) }).await.unwrap_err();
+    assert_eq!(wrong.kind(), Kind::Invalid);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_half_seen_before_a_restart_is_an_event_after_it() {
+    let place = tempfile::tempdir().unwrap();
+    let stream = StreamName::parse("cup").unwrap();
+    let world = World::new(place.path(), all()).await;
+    for (second, score) in [(0, 0), (3, 0), (6, 1)] {
+        world.show(&stream, second, score);
+    }
+    world.stop().await;
+
+    let world = World::new(place.path(), all()).await;
+    let mut news = world.events.subscribe();
+    world.show(&stream, 9, 1);
+    let told = news.recv().await.unwrap();
+    assert_eq!((told.media_time.clone(), told.media_time_error_ms), (at(6).to_string(), 3000));
+    assert!(world.registry.is_empty());
+    world.stop().await;
+
+    let world = World::new(place.path(), all()).await;
+    assert_eq!(world.events.list(most(10)).await.unwrap().events, [(*told).clone()]);
+    world.stop().await;
+}
