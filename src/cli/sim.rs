@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use sim::clip::Clip;
 use sim::fault::Fault;
@@ -58,6 +58,12 @@ pub(super) struct Sim {
     /// Video file the channels show (its first 8 s, again and again); may be repeated [default: drawn clips]
     #[arg(long, value_name = "FILE")]
     video: Vec<PathBuf>,
+    /// What is drawn: test pictures, or games with their HUDs (matches of 64 s, football and Dota in turn)
+    #[arg(long, value_enum, default_value_t = Films::Tests, conflicts_with = "video")]
+    films: Films,
+    /// Write the drawn heroes' portraits into this folder, for onair pack fetch dota2 --from
+    #[arg(long, value_name = "DIR")]
+    write_portraits: Option<PathBuf>,
     /// Qualities to offer, e.g. 720p30,360p30 [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     renditions: Vec<String>,
@@ -79,6 +85,20 @@ pub(super) struct Sim {
     /// YAML file with what to begin with: `faults: {sim_0001: {fault: offline}}`, `low_latency: [sim_0002]`
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+/// What channels show without `--video`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Films {
+    Tests,
+    Hud,
+}
+
+impl Films {
+    /// Different matches that there are.
+    const MATCHES: u32 = 4;
+    /// Times 8 s: how long a match is.
+    const STEPS: u32 = 8;
 }
 
 #[derive(Deserialize, Default)]
@@ -107,6 +127,10 @@ impl Sim {
             let text = names.join("\n") + "\n";
             std::fs::write(path, text)
                 .map_err(|e| Error::internal(format!("can't write {}", path.display()), e))?;
+        }
+        if let Some(folder) = &self.write_portraits {
+            sim::hud::portraits::write(folder)
+                .map_err(|e| Error::internal(format!("can't write {}", folder.display()), e))?;
         }
         let address = SocketAddr::new(self.host, self.port);
         let listener = TcpListener::bind(address)
@@ -137,6 +161,9 @@ impl Sim {
         }
         if !self.video.is_empty() {
             settings.clips = self.video.iter().cloned().map(Clip::File).collect();
+        }
+        if self.films == Films::Hud {
+            (settings.clips, settings.loop_steps) = (Clip::huds(Films::MATCHES), Films::STEPS);
         }
         if !self.renditions.is_empty() {
             let known: Vec<_> = settings.ladder.iter().map(|rendition| rendition.id.clone()).collect();

@@ -10,7 +10,8 @@ use pixels::{I420, Matrix, Range, convert, jpeg, scale};
 
 use crate::dice::Dice;
 use crate::film::Error;
-use crate::picture::{Kind, TestPicture};
+use crate::hud::{Drawing, Game, Stage};
+use crate::picture::{Kind, TestPicture, draw_counter};
 
 /// What a film shows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +19,8 @@ pub enum Clip {
     /// A test picture. Each carries a number a machine can read: `number × NUMBERS` plus its time in
     /// sixtieths of a second since the loop's start, the same in every rendition.
     Drawn { kind: Kind, label: String, number: u32 },
+    /// A game with its HUD: one match from its first picture to its last. Carries a number as a test picture does.
+    Hud { game: Game, seed: u64, number: u32 },
     /// The first seconds of a video file, from its start again when it is too short, stretched to the
     /// rendition's shape.
     File(PathBuf),
@@ -37,6 +40,16 @@ impl Clip {
         (0..count).zip(kinds).map(clip).collect()
     }
 
+    /// Matches unlike each other, football and Dota in turn.
+    #[must_use]
+    pub fn huds(count: u32) -> Vec<Self> {
+        let games = [Game::Football, Game::Dota].into_iter().cycle();
+        (0..count)
+            .zip(games)
+            .map(|(number, game)| Self::Hud { game, seed: u64::from(number), number })
+            .collect()
+    }
+
     pub(crate) fn ad() -> Self {
         Self::Drawn { kind: Kind::Bars, label: "ADVERTISEMENT".to_owned(), number: Self::AD }
     }
@@ -44,7 +57,9 @@ impl Clip {
     /// What the clip's tone sounds like, in Hz: a multiple of 1/8, so that a loop of 8 s has no seam.
     pub(crate) fn pitch(&self) -> f32 {
         match self {
-            Self::Drawn { number, .. } => [330.0, 440.0, 550.0, 660.0][(number % 4) as usize],
+            Self::Drawn { number, .. } | Self::Hud { number, .. } => {
+                [330.0, 440.0, 550.0, 660.0][(number % 4) as usize]
+            }
             Self::File(_) => 392.0,
         }
     }
@@ -60,15 +75,21 @@ pub(crate) struct Pictures {
 
 enum From {
     Drawn { picture: Box<TestPicture>, number: u32, grain: Vec<i8> },
+    Hud { drawing: Box<Drawing>, number: u32, grain: Vec<i8> },
     File(Box<Reader>),
 }
 
 impl Pictures {
-    pub(crate) fn open(clip: &Clip, size: (u32, u32), fps: u32) -> Result<Self, Error> {
+    /// The pictures of a loop of `length`.
+    pub(crate) fn open(clip: &Clip, size: (u32, u32), fps: u32, length: Duration) -> Result<Self, Error> {
         let from = match clip {
             Clip::Drawn { kind, label, number } => {
                 let picture = Box::new(TestPicture::new(*kind, size.0, size.1, label));
                 From::Drawn { picture, number: *number, grain: grain() }
+            }
+            Clip::Hud { game, seed, number } => {
+                let drawing = Box::new(Drawing::new(*game, *seed, length, Stage::new(size.0, size.1)));
+                From::Hud { drawing, number: *number, grain: grain() }
             }
             Clip::File(path) => From::File(Box::new(Reader::open(path)?)),
         };
@@ -78,7 +99,7 @@ impl Pictures {
     /// The matrix of the pictures to come.
     pub(crate) fn matrix(&mut self) -> Result<Matrix, Error> {
         match &mut self.from {
-            From::Drawn { .. } => Ok(Matrix::Bt601),
+            From::Drawn { .. } | From::Hud { .. } => Ok(Matrix::Bt601),
             From::File(reader) => Ok(reader.at(Duration::ZERO)?.matrix),
         }
     }
@@ -90,6 +111,12 @@ impl Pictures {
             From::Drawn { picture, number, grain } => {
                 let sixtieths = frame * (60 / self.fps);
                 picture.draw(u64::from(*number * Clip::NUMBERS + sixtieths), time, &mut self.canvas);
+                convert::to_limited(&mut self.canvas);
+                add_grain(&mut self.canvas, grain, frame);
+            }
+            From::Hud { drawing, number, grain } => {
+                drawing.draw(time, &mut self.canvas);
+                draw_counter(&mut self.canvas, *number * Clip::NUMBERS + frame * (60 / self.fps));
                 convert::to_limited(&mut self.canvas);
                 add_grain(&mut self.canvas, grain, frame);
             }

@@ -23,6 +23,22 @@ impl Dice {
         range.start + self.roll() % (range.end - range.start).max(1)
     }
 
+    /// From 0 up to but without 1.
+    pub(crate) fn part(&mut self) -> f32 {
+        let [high, low, ..] = self.roll().to_be_bytes();
+        f32::from(u16::from_be_bytes([high, low])) / 65536.0
+    }
+
+    /// From `from` up to but without `to`.
+    pub(crate) fn between(&mut self, from: f32, to: f32) -> f32 {
+        from + self.part() * (to - from)
+    }
+
+    /// One of `all`, which are some.
+    pub(crate) fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[usize::try_from(self.within(0..all.len() as u64)).expect("an index")]
+    }
+
     /// True `millionths` times in a million.
     pub(crate) fn chance(&mut self, millionths: u64) -> bool {
         self.within(0..1_000_000) < millionths

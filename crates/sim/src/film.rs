@@ -5,6 +5,7 @@
 //! every segment's start and nowhere else, and no picture refers across it.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::Bytes;
 use media::encode::steady::{self, Picture, Steady};
@@ -113,7 +114,7 @@ impl Recipe {
     pub(crate) fn fingerprint(&self) -> String {
         let file = match &self.clip {
             Clip::File(path) => std::fs::metadata(path).map(|file| (file.len(), file.modified().ok())).ok(),
-            Clip::Drawn { .. } => None,
+            Clip::Drawn { .. } | Clip::Hud { .. } => None,
         };
         format!("{VERSION} {} {file:?} {self:?}", media::version())
     }
@@ -145,7 +146,8 @@ impl Recipe {
     }
 
     fn pictures(&self, video: Video) -> Result<Vec<Picture>, Error> {
-        let mut pictures = Pictures::open(&self.clip, (video.width, video.height), video.fps)?;
+        let length = Duration::from_secs(u64::from(self.seconds()));
+        let mut pictures = Pictures::open(&self.clip, (video.width, video.height), video.fps, length)?;
         let group = video.fps * SEGMENT_SECONDS;
         let mut encoder = Steady::new(&steady::Settings {
             width: video.width,

@@ -15,6 +15,7 @@ pub mod clip;
 mod dice;
 pub mod fault;
 mod film;
+pub mod hud;
 pub mod ladder;
 mod library;
 pub mod picture;

@@ -9,14 +9,14 @@ use pixels::{I420, Plane, convert};
 use super::font;
 
 /// Luma, Cb, Cr.
-pub(super) type Colour = [u8; 3];
+pub(crate) type Colour = [u8; 3];
 
-pub(super) fn rgb(r: u8, g: u8, b: u8) -> Colour {
+pub(crate) fn rgb(r: u8, g: u8, b: u8) -> Colour {
     convert::yuv_of_rgb([r, g, b])
 }
 
 /// A fully saturated hue (in turns) at a brightness that reads well on dark and light.
-pub(super) fn hue(turns: f32) -> Colour {
+pub(crate) fn hue(turns: f32) -> Colour {
     let channel = |offset: f32| {
         let angle = (turns + offset) * std::f32::consts::TAU;
         byte(140.0 + 110.0 * angle.cos())
@@ -26,38 +26,38 @@ pub(super) fn hue(turns: f32) -> Colour {
 
 /// A point or a size, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct At {
-    pub(super) x: f32,
-    pub(super) y: f32,
+pub(crate) struct At {
+    pub(crate) x: f32,
+    pub(crate) y: f32,
 }
 
-pub(super) const fn at(x: f32, y: f32) -> At {
+pub(crate) const fn at(x: f32, y: f32) -> At {
     At { x, y }
 }
 
 /// Edges in pixels: left, top, right, bottom; right and bottom are outside.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Area(pub(super) i32, pub(super) i32, pub(super) i32, pub(super) i32);
+pub(crate) struct Area(pub(crate) i32, pub(crate) i32, pub(crate) i32, pub(crate) i32);
 
-pub(super) struct Canvas<'a> {
-    pub(super) picture: &'a mut I420,
+pub(crate) struct Canvas<'a> {
+    pub(crate) picture: &'a mut I420,
 }
 
 impl Canvas<'_> {
     /// Fills an area with one colour, without soft edges.
-    pub(super) fn fill(&mut self, Area(left, top, right, bottom): Area, colour: Colour) {
+    pub(crate) fn fill(&mut self, Area(left, top, right, bottom): Area, colour: Colour) {
         fill_plane(&mut self.picture.y, [left, top, right, bottom], colour[0]);
         let half = [left, top, right, bottom].map(|edge| edge.saturating_add(1).div_euclid(2));
         fill_plane(&mut self.picture.u, half, colour[1]);
         fill_plane(&mut self.picture.v, half, colour[2]);
     }
 
-    pub(super) fn disc(&mut self, centre: At, radius: f32, colour: Colour, opacity: f32) {
+    pub(crate) fn disc(&mut self, centre: At, radius: f32, colour: Colour, opacity: f32) {
         self.shape(around(centre, radius, radius), colour, opacity, |p| distance(p, centre) - radius);
     }
 
     /// A circle line of `width`, its middle at `radius`.
-    pub(super) fn ring(&mut self, centre: At, radius: f32, width: f32, colour: Colour) {
+    pub(crate) fn ring(&mut self, centre: At, radius: f32, width: f32, colour: Colour) {
         let reach = radius + width;
         self.shape(around(centre, reach, reach), colour, 1.0, |p| {
             (distance(p, centre) - radius).abs() - width / 2.0
@@ -65,7 +65,7 @@ impl Canvas<'_> {
     }
 
     /// A straight line with round ends.
-    pub(super) fn line(&mut self, from: At, to: At, width: f32, colour: Colour) {
+    pub(crate) fn line(&mut self, from: At, to: At, width: f32, colour: Colour) {
         let middle = at((from.x + to.x) / 2.0, (from.y + to.y) / 2.0);
         let (across, down) = ((to.x - from.x).abs() / 2.0 + width, (to.y - from.y).abs() / 2.0 + width);
         let along = at(to.x - from.x, to.y - from.y);
@@ -77,7 +77,7 @@ impl Canvas<'_> {
     }
 
     /// A rectangle of twice `half` with rounded corners, turned by `angle` (radians, clockwise).
-    pub(super) fn slab(
+    pub(crate) fn slab(
         &mut self,
         centre: At,
         half: At,
@@ -97,7 +97,7 @@ impl Canvas<'_> {
     }
 
     /// Text whose top left corner is at `x`, `y`; each dot of a letter is `dot` pixels wide and high.
-    pub(super) fn text(&mut self, x: i32, y: i32, dot: i32, text: &str, colour: Colour) {
+    pub(crate) fn text(&mut self, x: i32, y: i32, dot: i32, text: &str, colour: Colour) {
         let mut left = x;
         for letter in text.chars() {
             for (row, bits) in (0..).zip(font::glyph(letter)) {
@@ -126,12 +126,12 @@ impl Canvas<'_> {
 }
 
 /// Pixels that `text` takes up across, without the gap after its last letter.
-pub(super) fn text_width(text: &str, dot: i32) -> i32 {
+pub(crate) fn text_width(text: &str, dot: i32) -> i32 {
     let letters = i32::try_from(text.chars().count()).unwrap_or(i32::MAX / 64);
     (letters * font::ADVANCE.cast_signed() - 1).max(0) * dot
 }
 
-pub(super) fn text_height(dot: i32) -> i32 {
+pub(crate) fn text_height(dot: i32) -> i32 {
     font::HEIGHT.cast_signed() * dot
 }
 
@@ -180,7 +180,7 @@ fn blend_plane(plane: &mut Plane, edges: [i32; 4], value: u8, opacity: impl Fn(f
 }
 
 #[expect(clippy::cast_precision_loss, reason = "picture positions are far below 2^24")]
-pub(super) fn position(n: usize) -> f32 {
+pub(crate) fn position(n: usize) -> f32 {
     n as f32
 }
 
@@ -189,12 +189,12 @@ pub(super) fn position(n: usize) -> f32 {
     clippy::cast_possible_truncation,
     reason = "the cast saturates, and what is far outside is clipped anyway"
 )]
-pub(super) fn whole(value: f32) -> i32 {
+pub(crate) fn whole(value: f32) -> i32 {
     value.floor() as i32
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte first")]
-fn byte(value: f32) -> u8 {
+pub(crate) fn byte(value: f32) -> u8 {
     value.round().clamp(0.0, 255.0) as u8
 }
 

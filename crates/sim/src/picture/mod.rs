@@ -5,7 +5,7 @@
 //! number and time: the same arguments give the same samples.
 
 mod bars;
-mod canvas;
+pub(crate) mod canvas;
 mod counter;
 mod court;
 mod font;
@@ -80,6 +80,11 @@ impl TestPicture {
     }
 }
 
+/// Writes a number along the bottom that [`read_counter`] reads back.
+pub(crate) fn draw_counter(picture: &mut I420, number: u32) {
+    counter::draw(&mut Canvas { picture }, number);
+}
+
 /// A number from 0 to 1 that differs between labels (FNV-1a, its top 16 bits).
 fn flavour(label: &str) -> f32 {
     let hash =
@@ -101,7 +106,7 @@ fn time_code(time: Duration) -> String {
 }
 
 /// Part of the way through a period, 0 to 1.
-fn phase(time: Duration, period: Duration) -> f32 {
+pub(crate) fn phase(time: Duration, period: Duration) -> f32 {
     let (nanos, period) = (time.as_nanos() % period.as_nanos().max(1), period.as_nanos().max(1));
     // In thousandths of a turn's thousandth: exact in an f32, and fine enough for any screen.
     let millionths = u32::try_from(nanos * 1_000_000 / period).unwrap_or(0);

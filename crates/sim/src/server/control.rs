@@ -38,6 +38,9 @@ pub(super) async fn answer(request: Request<Incoming>, rest: &[&str], world: &Wo
             },
             _ => Reply::text(405, "GET, PUT and DELETE are allowed"),
         },
+        (["channels", name, what @ ("truth" | "events")], &Method::GET) if world.find(name).is_some() => {
+            game(&request, name, what, world)
+        }
         (["channels", name, "low_latency"], _) if world.find(name).is_some() => {
             let set = match method {
                 Method::GET => Ok(()),
@@ -53,9 +56,37 @@ pub(super) async fn answer(request: Request<Incoming>, rest: &[&str], world: &Wo
         _ => Reply::text(
             404,
             "there are /sim/channels, /sim/channels/{name}, /sim/channels/{name}/fault, \
-             /sim/channels/{name}/low_latency, /sim/faults and /sim/stats",
+             /sim/channels/{name}/low_latency, /sim/channels/{name}/truth?at=MS, \
+             /sim/channels/{name}/events?since=MS&until=MS, /sim/faults and /sim/stats",
         ),
     }
+}
+
+/// What a channel with a game's HUD truly shows at a moment, or what happened on it in a stretch of time.
+fn game(request: &Request<Incoming>, name: &str, what: &str, world: &World) -> Reply {
+    let query = request.uri().query().unwrap_or_default();
+    let field = |wanted: &str| {
+        let mut fields = query.split('&').filter_map(|field| field.split_once('='));
+        fields.find(|(key, _)| *key == wanted).map(|(_, value)| value.parse::<u64>())
+    };
+    let (now, bad) = (world.now(), || Reply::text(422, "times are milliseconds since 1970"));
+    if what == "truth" {
+        let Ok(at) = field("at").unwrap_or(Ok(now)) else { return bad() };
+        return match world.truth(name, at) {
+            Some(truth) => Reply::json(200, &json!({ "at_ms": at, "truth": truth })),
+            None => {
+                Reply::text(404, "the channel shows no game; onair sim --films hud makes channels that do")
+            }
+        };
+    }
+    let (since, until) = (field("since").unwrap_or(Ok(now.saturating_sub(600_000))), field("until"));
+    let (Ok(since), Ok(until)) = (since, until.unwrap_or(Ok(now))) else { return bad() };
+    let events = world.events(name, since, until);
+    let events: Vec<_> = events
+        .into_iter()
+        .map(|(at, event)| json!({ "at_ms": at, "kind": event.kind, "data": event.data }))
+        .collect();
+    Reply::json(200, &json!({ "events": events }))
 }
 
 fn channel(world: &World, name: &str) -> Value {

@@ -7,6 +7,7 @@
 mod channel;
 mod counters;
 mod tokens;
+mod truth;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -223,7 +224,9 @@ impl World {
     #[must_use]
     pub fn number_at(&self, channel: &str, sequence: u64) -> Option<u32> {
         let channel = self.find(channel)?;
-        let Clip::Drawn { number, .. } = self.clip(&channel) else { return None };
+        let (Clip::Drawn { number, .. } | Clip::Hud { number, .. }) = self.clip(&channel) else {
+            return None;
+        };
         let segments = u64::from(self.0.settings.loop_steps.max(1)) * 4;
         let within = u32::try_from(sequence % segments * 120).ok()?;
         Some(number * Clip::NUMBERS + within)

@@ -2,6 +2,7 @@
 
 mod faults;
 mod harness;
+mod hud;
 mod low_latency;
 mod media;
 mod twitch;

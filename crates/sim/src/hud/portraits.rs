@@ -1,0 +1,113 @@
+//! Portraits of heroes, drawn by chance from their names: as unlike each other as a game's are, with the same traps.
+//!
+//! Called by the Dota screen and by whoever puts them into a folder for `onair pack fetch dota2 --from`. The tags are the
+//! game's internal names; the pictures are ours and look like nobody.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use super::art;
+
+/// Width and height of a portrait.
+pub const SIZE: (u32, u32) = (256, 144);
+
+/// One picture of a hero.
+#[derive(Debug)]
+pub struct Portrait {
+    pub tag: &'static str,
+    /// Which of a hero's pictures (`alt`, `persona1`); empty for the usual one.
+    pub variant: &'static str,
+    art: OnceLock<Vec<u8>>,
+}
+
+impl Portrait {
+    /// Pixels of three bytes (R, G, B), 256 × 144. Drawn when first asked for: milliseconds.
+    pub fn rgb(&self) -> &[u8] {
+        self.art.get_or_init(|| art::draw(self.tag, self.variant))
+    }
+
+    /// `antimage.png`, `antimage@persona1.png`.
+    #[must_use]
+    pub fn file(&self) -> String {
+        if self.variant.is_empty() {
+            return format!("{}.png", self.tag);
+        }
+        format!("{}@{}.png", self.tag, self.variant)
+    }
+}
+
+/// All portraits: the usual ones first, in the order of their tags, then the others.
+#[must_use]
+pub fn portraits() -> &'static [Portrait] {
+    static ALL: OnceLock<Vec<Portrait>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let usual = TAGS.iter().map(|tag| (*tag, ""));
+        let portrait = |(tag, variant)| Portrait { tag, variant, art: OnceLock::new() };
+        usual.chain(VARIANTS).map(portrait).collect()
+    })
+}
+
+/// How many heroes there are; their usual portraits are the first of [`portraits`].
+pub(super) const HEROES: usize = TAGS.len();
+
+/// The portraits of the hero of that number: the usual one first.
+pub(super) fn of_hero(number: usize) -> impl Iterator<Item = usize> {
+    let all = portraits();
+    (0..all.len()).filter(move |at| all[*at].tag == all[number % HEROES].tag)
+}
+
+/// Writes every portrait as a PNG file into `folder`, which is made; gives their number.
+///
+/// # Errors
+/// When the disk fails.
+pub fn write(folder: &Path) -> io::Result<usize> {
+    fs::create_dir_all(folder)?;
+    for portrait in portraits() {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, SIZE.0, SIZE.1);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        let written = encoder.write_header().and_then(|mut file| file.write_image_data(portrait.rgb()));
+        written.map_err(io::Error::other)?;
+        fs::write(folder.join(portrait.file()), bytes)?;
+    }
+    Ok(portraits().len())
+}
+
+#[rustfmt::skip]
+const TAGS: [&str; 127] = [
+    "abaddon", "abyssal_underlord", "alchemist", "ancient_apparition", "antimage", "arc_warden", "axe",
+    "bane", "batrider", "beastmaster", "bloodseeker", "bounty_hunter", "brewmaster", "bristleback",
+    "broodmother", "centaur", "chaos_knight", "chen", "clinkz", "crystal_maiden", "dark_seer",
+    "dark_willow", "dawnbreaker", "dazzle", "death_prophet", "disruptor", "doom_bringer", "dragon_knight",
+    "drow_ranger", "earth_spirit", "earthshaker", "elder_titan", "ember_spirit", "enchantress", "enigma",
+    "faceless_void", "furion", "grimstroke", "gyrocopter", "hoodwink", "huskar", "invoker", "jakiro",
+    "juggernaut", "keeper_of_the_light", "kez", "kunkka", "largo", "legion_commander", "leshrac", "lich",
+    "life_stealer", "lina", "lion", "lone_druid", "luna", "lycan", "magnataur", "marci", "mars", "medusa",
+    "meepo", "mirana", "monkey_king", "morphling", "muerta", "naga_siren", "necrolyte", "nevermore",
+    "night_stalker", "nyx_assassin", "obsidian_destroyer", "ogre_magi", "omniknight", "oracle", "pangolier",
+    "phantom_assassin", "phantom_lancer", "phoenix", "primal_beast", "puck", "pudge", "pugna",
+    "queenofpain", "rattletrap", "razor", "riki", "ringmaster", "rubick", "sand_king", "shadow_demon",
+    "shadow_shaman", "shredder", "silencer", "skeleton_king", "skywrath_mage", "slardar", "slark",
+    "snapfire", "sniper", "spectre", "spirit_breaker", "storm_spirit", "sven", "techies",
+    "templar_assassin", "terrorblade", "tidehunter", "tinker", "tiny", "treant", "troll_warlord", "tusk",
+    "undying", "ursa", "vengefulspirit", "venomancer", "viper", "visage", "void_spirit", "warlock",
+    "weaver", "windrunner", "winter_wyvern", "wisp", "witch_doctor", "zuus",
+];
+
+#[rustfmt::skip]
+const VARIANTS: [(&str, &str); 46] = [
+    ("alchemist", "alt"), ("axe", "alt"), ("bane", "alt"), ("bloodseeker", "alt"), ("bounty_hunter", "alt"),
+    ("bristleback", "alt"), ("clinkz", "alt"), ("dazzle", "alt"), ("disruptor", "alt"),
+    ("drow_ranger", "alt"), ("drow_ranger", "alt1"), ("earthshaker", "alt"), ("faceless_void", "alt"),
+    ("furion", "alt"), ("juggernaut", "alt"), ("juggernaut", "alt1"), ("keeper_of_the_light", "alt"),
+    ("kunkka", "alt"), ("legion_commander", "alt"), ("leshrac", "alt"), ("lina", "alt"), ("lion", "alt"),
+    ("luna", "alt"), ("medusa", "alt"), ("monkey_king", "alt"), ("nevermore", "alt"), ("ogre_magi", "alt"),
+    ("queenofpain", "alt"), ("razor", "alt"), ("rubick", "alt"), ("spectre", "alt"), ("tiny", "alt"),
+    ("tiny", "alt1"), ("tiny", "alt2"), ("tiny", "alt3"), ("vengefulspirit", "alt"), ("windrunner", "alt"),
+    ("wisp", "alt"), ("zuus", "alt"), ("antimage", "persona1"), ("crystal_maiden", "persona1"),
+    ("dragon_knight", "persona1"), ("invoker", "persona1"), ("mirana", "persona1"),
+    ("phantom_assassin", "persona1"), ("pudge", "persona1"),
+];
