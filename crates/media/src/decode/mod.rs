@@ -17,7 +17,7 @@ use pixels::I420;
 use crate::input::planes::Converter;
 use crate::keyframe::{Codec, Keyframe};
 
-pub use memory::keep_memory;
+pub use memory::{keep_memory, release_memory};
 
 /// Why a keyframe can't be shown.
 #[derive(Debug, thiserror::Error)]
