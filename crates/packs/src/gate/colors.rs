@@ -93,7 +93,11 @@ impl Grid {
     #[expect(clippy::cast_precision_loss, reason = "sides of pictures are far below 2^24")]
     pub(super) fn lines(self) -> impl Iterator<Item = (u32, (u32, u32, u32))> {
         let (first, end, step) = self.rows;
+        let upright = spread(self.quad.x, self.quad.x + self.quad.width, self.width, self.most);
         (first..end).step_by(step as usize).map(move |row| {
+            if self.quad.slant == 0.0 {
+                return (row, upright);
+            }
             let part = (row as f32 + 0.5 - self.quad.y) / self.quad.height;
             let left = self.quad.x + self.quad.slant * part.clamp(0.0, 1.0);
             (row, spread(left, left + self.quad.width, self.width, self.most))
@@ -108,15 +112,25 @@ impl Grid {
     }
 
     /// The mean of one plane's samples.
-    #[expect(clippy::cast_precision_loss, reason = "at most some thousand bytes")]
     pub(super) fn mean(self, plane: &Plane) -> f32 {
-        let (mut sum, mut count) = (0_u32, 0_u32);
+        self.means([plane])[0]
+    }
+
+    /// The means of the samples of planes of one size.
+    #[expect(clippy::cast_precision_loss, reason = "at most some thousand bytes")]
+    pub(super) fn means<const N: usize>(self, planes: [&Plane; N]) -> [f32; N] {
+        let (mut sums, mut count) = ([0_u32; N], 0_u32);
         for (row, (first, end, step)) in self.lines() {
-            let line = plane.row(row)[first as usize..end as usize].iter().step_by(step as usize);
-            count += u32::try_from(line.len()).unwrap_or(0);
-            sum += line.map(|sample| u32::from(*sample)).sum::<u32>();
+            count += (end - first).div_ceil(step);
+            for (sum, plane) in sums.iter_mut().zip(planes) {
+                let line = &plane.row(row)[first as usize..end as usize];
+                *sum += match step {
+                    1 => line.iter().map(|sample| u32::from(*sample)).sum::<u32>(),
+                    step => line.iter().step_by(step as usize).map(|sample| u32::from(*sample)).sum::<u32>(),
+                };
+            }
         }
-        sum as f32 / count.max(1) as f32
+        sums.map(|sum| sum as f32 / count.max(1) as f32)
     }
 }
 

@@ -15,6 +15,8 @@ const SAMPLES: u32 = 24;
 const PATCH: (u32, u32) = (32, 16);
 /// How far off grey a box must be to have its hue for certain, in codes of chroma.
 const COLORED: f32 = 6.0;
+/// How much more alike a rival's hues may be: what coarse coding does to them.
+const RIVAL: f32 = 0.05;
 /// How much the strength of colours counts beside their hue.
 const FILLED: f32 = 0.3;
 
@@ -25,7 +27,7 @@ pub(super) enum Sign {
     Luma { area: Area, mean: Option<[f32; 2]>, spread: Option<[f32; 2]> },
     Edge { halves: [Area; 2], contrast: f32 },
     Image { area: Area, patch: Vec<f32>, score: f32 },
-    Hues { spots: Vec<Spot>, score: f32 },
+    Hues { spots: Vec<Spot>, rivals: Vec<Spot>, score: f32 },
 }
 
 /// A box of a known hue.
@@ -72,17 +74,13 @@ impl Sign {
                 let patch = image_patch(image, files).map_err(|message| ("image".to_owned(), message))?;
                 Ok(Self::Image { area: Area::new(*area, *slant), patch, score: part("score", *score)? })
             }
-            raw::Sign::Hues { spots, score } => {
-                if spots.len() < 2 || spots.len() > 64 {
-                    return Err(("spots".to_owned(), format!("has {} boxes; 2 to 64 can be", spots.len())));
+            raw::Sign::Hues { spots, rather_than, score } => {
+                if spots.len() < 2 || spots.len() > 64 || rather_than.len() > 64 {
+                    let message = format!("has {} boxes; 2 to 64 can be", spots.len().max(rather_than.len()));
+                    return Err(("spots".to_owned(), message));
                 }
-                let mut kept = Vec::with_capacity(spots.len());
-                for (number, spot) in spots.iter().enumerate() {
-                    let color = colored(&format!("spots[{number}].color"), &spot.color)?;
-                    let other = spot.other.map(|other| Area::new(other, spot.slant));
-                    kept.push(Spot { area: Area::new(spot.area, spot.slant), other, color });
-                }
-                Ok(Self::Hues { spots: kept, score: part("score", *score)? })
+                let rivals = checked("rather_than", rather_than)?;
+                Ok(Self::Hues { spots: checked("spots", spots)?, rivals, score: part("score", *score)? })
             }
         }
     }
@@ -124,12 +122,36 @@ impl Sign {
             Self::Image { area, patch, score } => {
                 alike(picture, &place(area), patch).map(|alike| alike - score)
             }
-            Self::Hues { spots, score } => {
-                hues(picture, coding, spots, place, *score, slack).map(|alike| alike - score)
+            Self::Hues { spots, rivals, score } => {
+                let alike = hues(picture, coding, spots, place, *score, slack);
+                // A rival stands where its own pack says, too, whatever else looks like this one nearby.
+                let home = |area: &Area| {
+                    let home = Shift { scale: shift.scale, ..Shift::NONE };
+                    layout.place(area, picture.width, picture.height, home)
+                };
+                let beaten = |alike: &f32| {
+                    let rival =
+                        |place: &dyn Fn(&Area) -> Quad| hues(picture, coding, rivals, place, 1.0, 2.0);
+                    rivals.is_empty()
+                        || [rival(&place), rival(&home)]
+                            .into_iter()
+                            .flatten()
+                            .all(|rival| rival <= alike + RIVAL)
+                };
+                alike.filter(beaten).map(|alike| alike - score)
             }
         };
         strength.filter(|strength| strength.is_finite()).unwrap_or(-1.0)
     }
+}
+
+fn checked(key: &str, raw: &[raw::Spot]) -> Result<Vec<Spot>, (String, String)> {
+    let spot = |(number, spot): (usize, &raw::Spot)| {
+        let color = parse(&spot.color).map_err(|message| (format!("{key}[{number}].color"), message))?;
+        let other = spot.other.map(|other| Area::new(other, spot.slant));
+        Ok(Spot { area: Area::new(spot.area, spot.slant), other, color })
+    };
+    raw.iter().enumerate().map(spot).collect()
 }
 
 /// The two sides of the edge along the middle of a box.
@@ -222,7 +244,7 @@ fn hues(
         let one = |area: &Area| {
             let quad = place(area).halved();
             let grid = Grid::of(&picture.u, &quad, SAMPLES)?;
-            let (cb, cr) = (grid.mean(&picture.u) - 128.0, grid.mean(&picture.v) - 128.0);
+            let [cb, cr] = grid.means([&picture.u, &picture.v]).map(|mean| mean - 128.0);
             let along = (cb * blue + cr * red) / length;
             Some((along / cb.hypot(cr).max(COLORED), along / length))
         };

@@ -269,9 +269,13 @@ impl Kit<'_> {
                 | raw::Sign::Image { area, slant, .. } => {
                     self.area(*area, *slant, &format!("{path}.box"), found);
                 }
-                raw::Sign::Hues { spots, .. } => {
-                    for (number, spot) in spots.iter().enumerate() {
-                        let path = format!("{path}.spots[{number}]");
+                raw::Sign::Hues { spots, rather_than, .. } => {
+                    let all = [("spots", spots), ("rather_than", rather_than)];
+                    let all = all
+                        .iter()
+                        .flat_map(|(key, spots)| spots.iter().enumerate().map(move |spot| (key, spot)));
+                    for (key, (number, spot)) in all {
+                        let path = format!("{path}.{key}[{number}]");
                         self.area(spot.area, spot.slant, &format!("{path}.box"), found);
                         if let Some(other) = spot.other {
                             self.area(other, spot.slant, &format!("{path}.other"), found);

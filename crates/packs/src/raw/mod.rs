@@ -202,6 +202,9 @@ pub enum Sign {
     /// brightly: a row of team colours is known when it is pale, blurred or two pixels high.
     Hues {
         spots: Vec<Spot>,
+        /// Boxes of another screen that this one is easily taken for: their hues must not be more alike.
+        #[serde(default)]
+        rather_than: Vec<Spot>,
         /// How alike the hues are at least, on the average of all boxes: 1 the same, 0 what grey has.
         #[serde(default = "hued")]
         score: f32,

@@ -25,7 +25,7 @@ pub use set::{Set, SetItem, Wanted};
 /// How many pictures the coarse patch leaves for the fine one.
 const SHORTLIST: usize = 12;
 /// Standard deviation of brightness below which a slot shows nothing.
-const CONTRAST: f32 = 3.0;
+const CONTRAST: f32 = 12.0;
 /// What a slot must have above the limits so that others may trust the place where it was found.
 const SURE: (f32, f32) = (0.1, 0.08);
 
