@@ -60,6 +60,9 @@ export const stillPath = (name, width) => `${streamPath(name)}/snapshot.jpg${wid
 export const recordingsPath = (name, limit) => `/api/recordings?limit=${limit}${name ? `&stream=${encodeURIComponent(name)}` : ''}`;
 export const recordingPath = (r) => `/api/recordings/${encodeURIComponent(r.stream)}/${encodeURIComponent(r.file)}`;
 export const recordingUrl = (r) => withToken(recordingPath(r));
+export const eventsPath = (name, limit, cursor) =>
+  `/api/events?${new URLSearchParams({ limit, ...(name && { stream: name }), ...(cursor && { cursor }) })}`;
+export const verdictPath = (id) => `/api/events/${encodeURIComponent(id)}/verdict`;
 export const liveUrl = (name, fps) => withToken(`/stream/${encodeURIComponent(name)}${fps ? `?fps=${fps}` : ''}`);
 
 export function eventsUrl() {

@@ -3,17 +3,19 @@
 
 import { ask, askJson, onRefused, setToken, token } from './api.js';
 import { $, say } from './dom.js';
+import * as events from './events.js';
 import './follow.js';
 import { capital, count, plural, timeOfDay } from './format.js';
 import * as pictures from './pictures.js';
 import * as polling from './poll.js';
 import * as push from './push.js';
+import * as reading from './reading.js';
 import * as recordings from './recordings.js';
 import * as stream from './stream.js';
 import { attempt } from './toast.js';
 import * as wall from './wall.js';
 
-const SECTIONS = { loading: [], 'sign-in': [], wall: [], add: [], stream: ['recordings'], recordings: [] };
+const SECTIONS = { loading: [], 'sign-in': [], wall: [], add: [], stream: ['events', 'recordings'], events: [], recordings: [] };
 
 let streams = null; // How many there are, as the server said last.
 let heard = null; // When it said so.
@@ -32,13 +34,18 @@ function go() {
   const before = route.view;
   if (before === 'wall') scrolled = scrollY;
   const [view, name = ''] = location.hash.replace(/^#\/?/, '').split('/').map(decode);
-  route = { view: ['stream', 'recordings', 'add'].includes(view) ? view : 'wall', name };
+  route = { view: ['stream', 'events', 'recordings', 'add'].includes(view) ? view : 'wall', name };
   answers = {};
   document.title = name ? `${name} – onair` : 'onair';
   if (locked) return;
   stream.close();
   recordings.close();
-  if (route.view === 'stream') stream.open(name);
+  events.close();
+  if (route.view === 'stream') {
+    stream.open(name);
+    reading.open(name);
+  }
+  if (route.view === 'stream' || route.view === 'events') events.open(name);
   if (route.view === 'stream' || route.view === 'recordings') recordings.open(name);
   render();
   scrollTo(0, route.view === 'wall' ? scrolled : 0);
@@ -67,6 +74,7 @@ function render() {
   if (route.view === 'wall' && answers.list) wall.render(answers.list);
   if (route.view === 'stream' && answers.stream !== undefined) {
     stream.render(answers.stream);
+    reading.render(answers.stream, answers.reading);
     $('recordings').hidden = answers.stream?.source.kind === 'pull'; // Only what is pushed is recorded.
   }
   pictures.arrange();
@@ -93,7 +101,9 @@ async function askAll() {
   const of = route;
   const inView = async () => {
     if (of.view === 'wall') return { list: await wall.ask(filter()) };
-    return of.view === 'stream' ? { stream: await stream.ask() } : {};
+    if (of.view !== 'stream') return {};
+    const [now, read] = await Promise.all([stream.ask(), reading.ask(of.name)]);
+    return { stream: now, reading: read };
   };
   const [{ stats }, health, seen] = await Promise.all([askJson('/api/status'), askJson('/health', { any: true }), inView()]);
   return { of, stats, health, seen };
@@ -161,6 +171,7 @@ onRefused(() => {
   polling.stop();
   stream.close();
   recordings.close();
+  events.close();
   pictures.pause(true);
   setAway(false);
   forget();

@@ -21,7 +21,7 @@ macro_rules! script {
     };
 }
 
-const FILES: [(&str, &str, &str); 22] = [
+const FILES: [(&str, &str, &str); 24] = [
     ("/", HTML, include_str!("../../web/index.html")),
     ("/api/docs", HTML, include_str!("../../web/docs.html")),
     ("/assets/style.css", "text/css; charset=utf-8", include_str!("../../web/style.css")),
@@ -30,7 +30,9 @@ const FILES: [(&str, &str, &str); 22] = [
     script!("wall.js"),
     script!("stream.js"),
     script!("captures.js"),
+    script!("events.js"),
     script!("follow.js"),
+    script!("reading.js"),
     script!("recordings.js"),
     script!("player.js"),
     script!("push.js"),

@@ -21,7 +21,7 @@ name = "P"
 version = "1.0.0"
 [[screen]]
 id = "match"
-gate.signs = []
+gate.signs = [{ kind = "luma", box = [0.0, 0.0, 1.0, 1.0], mean = [0.0, 255.0] }]
 [[screen.region]]
 id = "score"
 box = [0.1, 0.1, 0.1, 0.1]

@@ -220,8 +220,8 @@ fn load(id: &str, folder: &Folder, stamp: u64, known: Option<&Entry>) -> Entry {
 mod tests {
     use super::*;
 
-    const PACK: &str =
-        "format = 1\nid = 'own'\nname = 'Own'\nversion = '1.0.0'\n[[screen]]\nid = 'game'\ngate.signs = []\n";
+    const PACK: &str = "format = 1\nid = 'own'\nname = 'Own'\nversion = '1.0.0'\n[[screen]]\nid = 'game'\n\
+        gate.signs = [{ kind = 'luma', box = [0.0, 0.0, 1.0, 1.0], mean = [0.0, 255.0] }]\n";
 
     #[test]
     fn a_changed_pack_is_loaded_and_a_broken_one_leaves_the_last() {

@@ -14,6 +14,7 @@ mod lifecycle;
 mod limits;
 mod live_servers;
 mod openapi;
+mod packs;
 mod publish_cli;
 mod pull_hls;
 mod pull_twitch;

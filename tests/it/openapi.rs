@@ -263,6 +263,64 @@ fn samples() -> Vec<Calls> {
             ],
         ),
         operation(
+            put.clone(),
+            "/api/streams/{name}/pack",
+            vec![
+                call("/api/streams/gorgc/pack", 200).with(JSON, r#"{"pack":"none"}"#),
+                call("/api/streams/cam/pack", 200).with(JSON, r#"{"pack":"auto"}"#),
+                call("/api/streams/cam/pack", 422).with(JSON, r#"{"pack":"nothing-like-it"}"#),
+                call("/api/streams/cam/pack", 400).with(JSON, "{"),
+                call("/api/streams/nobody/pack", 404).with(JSON, r#"{"pack":"auto"}"#),
+            ],
+        ),
+        operation(
+            get.clone(),
+            "/api/streams/{name}/readings",
+            vec![
+                call("/api/streams/cam/readings", 200),
+                call("/api/streams/cam/readings?since=2026-01-01T00:00:00Z&limit=5", 200),
+                call("/api/streams/cam/readings?since=yesterday", 422),
+                call("/api/streams/nobody/readings", 404),
+            ],
+        ),
+        operation(
+            get.clone(),
+            "/api/events",
+            vec![
+                call("/api/events", 200),
+                call("/api/events?stream=cam&type=goal&limit=1", 200),
+                call("/api/events?limit=0", 422),
+                call("/api/events?cursor=x", 422),
+            ],
+        ),
+        operation(get.clone(), "/api/events/{id}", vec![call("/api/events/nothing", 404)]),
+        operation(get.clone(), "/api/events/{id}/frame.jpg", vec![call("/api/events/nothing/frame.jpg", 404)]),
+        operation(
+            put.clone(),
+            "/api/events/{id}/verdict",
+            vec![
+                call("/api/events/nothing/verdict", 404).with(JSON, r#"{"correct":true}"#),
+                call("/api/events/nothing/verdict", 422).with(JSON, r#"{"correct":7}"#),
+                call("/api/events/nothing/verdict", 403).with(FOREIGN, "{}"),
+            ],
+        ),
+        operation(get.clone(), "/api/packs", vec![call("/api/packs", 200)]),
+        operation(
+            get.clone(),
+            "/api/packs/{id}",
+            vec![call("/api/packs/fifa20", 200), call("/api/packs/nothing", 404)],
+        ),
+        operation(
+            post.clone(),
+            "/api/packs/{id}/read",
+            vec![
+                call("/api/packs/auto/read?annotated=1", 200).with(JPEG, picture(1)),
+                call("/api/packs/fifa20/read", 415).with(JPEG, "no picture"),
+                call("/api/packs/fifa20/read", 422).with(JPEG, &b"\xff\xd8\xff\xe0 cut short"[..]),
+                call("/api/packs/nothing/read", 404).with(JPEG, picture(1)),
+            ],
+        ),
+        operation(
             get.clone(),
             "/api/frames/{stream}/{file}",
             vec![call("/api/frames/gorgc/20260101_000000_000.jpg", 404), call("/api/frames/a.b/x.jpg", 422)],

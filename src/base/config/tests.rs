@@ -356,13 +356,13 @@ fn the_seeds_own_file_is_accepted_with_a_note_for_what_has_no_effect() {
         recording:\n  enabled: true\n  codec: mp4v\n  fps: 25\n  retention_days: 7\n\n\
         cleanup:\n  interval_seconds: 60\n  schedule_time: \"03:00\"\n\n\
         server:\n  host: 0.0.0.0\n  port: 5000\n  debug: true\n  cors_enabled: true\n  max_frame_size_mb: 10\n\n\
-        logging:\n  level: INFO\npacks:\n  folder: x\n";
+        logging:\n  level: INFO\nhooks:\n  folder: x\n";
     let case = Case::file(seed);
     let resolved = case.resolved();
     assert_eq!(resolved.config.recording.codec, Codec::Mp4v);
     assert_eq!(
         case.without_folder(&resolved.notes.join("\n")),
-        "config.yaml:25: packs has no effect in this version\n\
+        "config.yaml:25: hooks has no effect in this version\n\
          config.yaml:9: recording.fps is only written as target_fps: a recording has the frames that came, at the \
          times they came\n\
          config.yaml:19: server.debug only raises the log level to debug: errors are never shown to clients in more \
@@ -534,7 +534,7 @@ fn a_change_is_all_or_nothing_with_a_reason_for_each_field() {
 
 #[test]
 fn notes_are_said_once_however_often_settings_change() {
-    let case = Case::file("recording:\n  fps: 25\npacks: {}\n");
+    let case = Case::file("recording:\n  fps: 25\nhooks: {}\n");
     let changed = change(&case, json!({"timeout_seconds": 5})).unwrap();
     assert_eq!(changed.notes.len(), 2, "{:?}", changed.notes);
 }

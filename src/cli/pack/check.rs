@@ -13,11 +13,12 @@ use packs::{Pack, Session, Tools};
 use pixels::I420;
 use serde::{Deserialize, Serialize};
 
-use super::source;
-use super::{Place, chosen};
+use super::drawn::{self, Wanted};
+use super::{Place, chosen, source};
 use crate::base::clock::Clock;
 use crate::base::error::{Error, Kind, Result};
 use crate::cli::{print, say};
+use crate::reading::Library;
 
 /// Measure a pack on pictures whose content is known
 ///
@@ -32,6 +33,18 @@ pub(super) struct Check {
     /// The evidence of events that people judged
     #[arg(long)]
     stored: bool,
+    /// So many drawn pictures of each size, of screens that are known to the program (dota2, fifa20)
+    #[arg(long, value_name = "N", conflicts_with_all = ["frames", "stored", "baseline"])]
+    drawn: Option<u64>,
+    /// Which drawn pictures
+    #[arg(long, default_value_t = 1, requires = "drawn")]
+    seed: u64,
+    /// Lines of drawn pictures
+    #[arg(long, value_delimiter = ',', default_value = "360,480,720,1080", requires = "drawn")]
+    heights: Vec<u32>,
+    /// Print the result of drawn pictures as a Markdown table
+    #[arg(long, requires = "drawn")]
+    markdown: bool,
     /// What the last version did, and where this one's result goes [default: check.json beside the pictures]
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -55,6 +68,9 @@ impl Check {
     pub(super) fn run(self, place: &Place) -> Result<ExitCode> {
         let (config, library) = place.open()?;
         let packs = chosen(&library, &self.id)?;
+        if let Some(count) = self.drawn {
+            return self.drawn(&library, count);
+        }
         let (folder, labels) = match (&self.frames, self.stored) {
             (Some(folder), _) => (folder.clone(), labels(folder)?),
             (None, true) => {
@@ -87,6 +103,20 @@ impl Check {
         }
         print(&table(&report));
         self.compare(&packs[0], report, &folder)
+    }
+
+    fn drawn(&self, library: &Library, count: u64) -> Result<ExitCode> {
+        let wanted =
+            Wanted { count, seed: self.seed, heights: self.heights.clone(), verbose: self.verbose };
+        let reports = drawn::measure(library, &self.id, &wanted, |line| say(&line))?;
+        if self.markdown {
+            print(&drawn::markdown(&self.id, &wanted, &reports));
+            return Ok(ExitCode::SUCCESS);
+        }
+        for (height, report) in &reports {
+            print(&format!("{height} lines\n{}\n", table(report)));
+        }
+        Ok(ExitCode::SUCCESS)
     }
 
     /// Holds the result against the last version's, and keeps it unless it is worse.

@@ -1,6 +1,7 @@
 //! `onair pack`: look at packs, try them on pictures, measure them, get what they may not bring along.
 
 mod check;
+mod drawn;
 mod fetch;
 mod read;
 mod source;

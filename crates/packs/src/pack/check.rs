@@ -116,6 +116,10 @@ fn pack(raw: &raw::Pack, files: &dyn Files, data: &dyn Files, found: &mut Found<
         }
         screens.extend(kit.screen(screen, &path, found));
     }
+    if screens.len() < raw.screens.len() {
+        // What a broken screen would have given is not known: whatever names it would look wrong, too.
+        return None;
+    }
     let mut known = known(&screens);
     let derived = derived(&raw.values, &mut known, found);
     let ids: Vec<Arc<str>> = known.into_iter().collect();
@@ -271,9 +275,7 @@ impl Kit<'_> {
                 }
                 raw::Sign::Hues { spots, rather_than, .. } => {
                     let all = [("spots", spots), ("rather_than", rather_than)];
-                    let all = all
-                        .iter()
-                        .flat_map(|(key, spots)| spots.iter().enumerate().map(move |spot| (key, spot)));
+                    let all = all.iter().flat_map(|(key, spots)| spots.iter().enumerate().map(move |spot| (key, spot)));
                     for (key, (number, spot)) in all {
                         let path = format!("{path}.{key}[{number}]");
                         self.area(spot.area, spot.slant, &format!("{path}.box"), found);
