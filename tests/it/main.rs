@@ -13,6 +13,7 @@ mod harness;
 mod lifecycle;
 mod limits;
 mod live_servers;
+mod ll_hls;
 mod openapi;
 mod packs;
 mod publish_cli;

@@ -19,10 +19,10 @@ use crate::pull_twitch::Outside;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Paths and what is answered there: status line and headers, and the body.
-type Files = BTreeMap<String, (String, Vec<u8>)>;
+pub(crate) type Files = BTreeMap<String, (String, Vec<u8>)>;
 
 /// Serves `files`, with ranges; gives its address.
-async fn serve(files: Files) -> String {
+pub(crate) async fn serve(files: Files) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let files = Arc::new(files);
@@ -78,11 +78,11 @@ fn answer(head: &str, files: &Files) -> Vec<u8> {
     out
 }
 
-fn file(kind: &str, body: impl Into<Vec<u8>>) -> (String, Vec<u8>) {
+pub(crate) fn file(kind: &str, body: impl Into<Vec<u8>>) -> (String, Vec<u8>) {
     (format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n"), body.into())
 }
 
-fn shared(clock: &Clock, policy: Policy) -> Shared {
+pub(crate) fn shared(clock: &Clock, policy: Policy) -> Shared {
     let nowhere: url::Url = "http://127.0.0.1:9/".parse().unwrap();
     let twitch = twitch::Settings {
         gql_url: nowhere.clone(),
@@ -93,11 +93,11 @@ fn shared(clock: &Clock, policy: Policy) -> Shared {
     Shared::new(Client::new(policy, clock.clone()), clock.clone(), Tasks::default(), twitch)
 }
 
-fn clock() -> Clock {
+pub(crate) fn clock() -> Clock {
     Clock::simulated("2026-10-01T00:00:00Z".parse().unwrap())
 }
 
-fn puller(shared: &Arc<Shared>, target: &str, trust: Trust) -> Puller {
+pub(crate) fn puller(shared: &Arc<Shared>, target: &str, trust: Trust) -> Puller {
     let target = Target::parse("url", target, trust).unwrap();
     Puller::new(target, trust, Arc::clone(shared), Quality::default())
 }

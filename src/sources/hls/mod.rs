@@ -251,7 +251,7 @@ impl Hls {
         let directives = [("_HLS_msn", next.sequence), ("_HLS_part", u64::from(next.number))];
         url.query_pairs_mut().extend_pairs(directives.map(|(name, number)| (name, number.to_string())));
         // Enough is left to fetch the picture.
-        let most = next.wait.saturating_add(next.target * 2).min(left * 3 / 4);
+        let most = next.wait.saturating_add(next.target.saturating_mul(2)).min(left * 3 / 4);
         let read = tokio::time::timeout(most, self.read(shared, &url, trust, fetched)).await;
         let waited = matches!(read, Ok(Ok(())));
         if !waited {

@@ -234,3 +234,54 @@ fn what_a_date_range_covers_is_an_advertisement_and_parts_are_hints() {
         assert_eq!(ring(&follower), expected);
     }
 }
+
+/// Parts of half a second; `k` begins with a keyframe.
+fn parts(sequence: u64, signs: &str) -> Vec<Part> {
+    let part = |(number, sign)| Part {
+        uri: format!("{sequence}.{number}.ts"),
+        duration: Duration::from_millis(500),
+        independent: sign == 'k',
+        ..Part::default()
+    };
+    signs.chars().enumerate().map(part).collect()
+}
+
+#[test]
+fn the_newest_part_has_a_place_and_a_time() {
+    let given = Some(ZERO + 10_250_000);
+    let ad = |from, seconds| {
+        let (start, duration) = (Some(ZERO + from), Some(Duration::from_secs(seconds)));
+        AdRange { id: "stitched-ad-1".to_owned(), start, duration }
+    };
+    for (last, made, change, expected) in [
+        ("k...", "k.", &(|_: &mut Media| {}) as &dyn Fn(&mut Media), Some(("5.0.ts", 5, 0, 10.0, 50))),
+        ("k...", "k.k", &|_| {}, Some(("5.2.ts", 5, 2, 11.0, 50))),
+        ("k.k.", "", &|_| {}, Some(("4.2.ts", 4, 2, 9.0, 50))),
+        ("....", "..", &|_| {}, None),
+        // What its own tags say counts.
+        ("k...", "k.", &|list| (list.coming.time, list.coming.time_given) = (given, true), {
+            Some(("5.0.ts", 5, 0, 10.25, 50))
+        }),
+        ("k...", "k.", &|list| list.coming.discontinuity = true, Some(("5.0.ts", 5, 0, 10.0, 500))),
+        ("k...", "k.", &|list| list.coming.gap = true, Some(("4.0.ts", 4, 0, 8.0, 50))),
+        // Nothing of advertisements, nor from where nothing may be fetched.
+        ("k...", "k.", &|list| list.ad_ranges = vec![ad(9_900_000, 9)], None),
+        ("k...", "k.", &|list| list.segments[3].ad = true, None),
+        ("k...", "k.", &|list| list.parts[0].uri = "file:///etc/passwd".to_owned(), None),
+    ] {
+        let mut list = media("1 2 3 4");
+        (list.last_parts, list.parts) = (parts(4, last), parts(5, made));
+        change(&mut list);
+        let (mut follower, (monotonic, wall)) = (Follower::default(), now(0));
+        follower.take(&list, &base(), monotonic, wall).unwrap();
+        let found = follower.part().map(|part| {
+            let name = part.url.strip_prefix("http://h/live/").unwrap();
+            let doubt = part.media_time_error.as_millis();
+            (name, part.sequence, part.part.unwrap(), seconds(part), doubt)
+        });
+        assert_eq!(found, expected, "{last} {made}");
+        // The ring has each segment once.
+        let sequences: Vec<_> = follower.segments().iter().map(|segment| segment.sequence).collect();
+        assert!(sequences.windows(2).all(|two| two[0] < two[1]), "{sequences:?}");
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::attributes::{attribute, attributes};
 use super::{
-    AdRange, Error, Line, MAX_ENTRIES, Map, Media, Part, Segment, date, lines, number, seconds, uri,
+    AdRange, Coming, Error, Line, MAX_ENTRIES, Map, Media, Part, Segment, date, lines, number, seconds, uri,
 };
 
 /// What tags said of the segment to come.
@@ -39,7 +39,8 @@ pub(super) fn read(text: &str) -> Result<Media, Error> {
             Line::Uri(text) => state.segment(text, line)?,
         }
     }
-    let mut media = state.media;
+    let coming = state.coming();
+    let mut media = Media { coming, ..state.media };
     let ads = Ads::new(&media.ad_ranges);
     for segment in &mut media.segments {
         segment.ad |= ads.cover(segment);
@@ -126,9 +127,7 @@ impl State {
             Some(range) => Some(placed(range, before).ok_or(malformed("EXT-X-BYTERANGE"))?),
             None => None,
         };
-        // Across a discontinuity nothing is known of the time.
-        let counted = self.next_time.filter(|_| !pending.discontinuity);
-        let time = pending.time.or(counted);
+        let time = self.time_of(&pending);
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         self.next_time = time.map(|time| time.saturating_add(micros));
         self.media.segments.push(Segment {
@@ -145,8 +144,25 @@ impl State {
             ad,
         });
         // They were this segment's.
-        self.media.parts.clear();
+        self.media.last_parts = std::mem::take(&mut self.media.parts);
         Ok(())
+    }
+
+    /// When what these tags stand before begins.
+    fn time_of(&self, pending: &Pending) -> Option<i64> {
+        // Across a discontinuity nothing is known of the time.
+        pending.time.or(self.next_time.filter(|_| !pending.discontinuity))
+    }
+
+    fn coming(&self) -> Coming {
+        Coming {
+            time: self.time_of(&self.pending),
+            time_given: self.pending.time.is_some(),
+            discontinuity: self.pending.discontinuity,
+            map: self.map.clone(),
+            encrypted: self.encrypted,
+            gap: self.pending.gap,
+        }
     }
 
     fn part(&mut self, list: &str, line: usize) -> Result<(), Error> {

@@ -39,7 +39,7 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Playlist {
     Master(Master),
-    Media(Media),
+    Media(Box<Media>),
 }
 
 /// A list of the qualities there are.
@@ -73,8 +73,12 @@ pub struct Media {
     pub sequence: u64,
     pub discontinuity_sequence: u64,
     pub segments: Vec<Segment>,
+    /// Of the last whole segment, where they are listed.
+    pub last_parts: Vec<Part>,
     /// Of the segment being made, after the last whole one.
     pub parts: Vec<Part>,
+    /// What is said of the segment being made.
+    pub coming: Coming,
     /// URIs of segments to come (`EXT-X-TWITCH-PREFETCH`).
     pub prefetch: Vec<String>,
     pub preload_hint: Option<String>,
@@ -83,6 +87,18 @@ pub struct Media {
     /// No segment will follow.
     pub ended: bool,
     pub ad_ranges: Vec<AdRange>,
+}
+
+/// What tags say of a segment whose address is not listed yet.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Coming {
+    /// As a segment's.
+    pub time: Option<i64>,
+    pub time_given: bool,
+    pub discontinuity: bool,
+    pub map: Option<Map>,
+    pub encrypted: bool,
+    pub gap: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -151,7 +167,7 @@ pub fn parse(bytes: &[u8]) -> Result<Playlist, Error> {
         return master::read(text).map(Playlist::Master);
     }
     if kinds().any(|name| matches!(name, "EXTINF" | "EXT-X-TARGETDURATION" | "EXT-X-MEDIA-SEQUENCE")) {
-        return media::read(text).map(Playlist::Media);
+        return media::read(text).map(|media| Playlist::Media(Box::new(media)));
     }
     Err(Error::NotAPlaylist)
 }

@@ -6,7 +6,7 @@ use super::*;
 
 fn media(text: &str) -> Media {
     match parse(text.as_bytes()) {
-        Ok(Playlist::Media(media)) => media,
+        Ok(Playlist::Media(media)) => *media,
         other => panic!("{text}: {other:?}"),
     }
 }
@@ -88,10 +88,28 @@ fn low_latency_tags_tell_of_the_segment_being_made() {
         },
         Part { duration: Duration::from_millis(200), gap: true, byte_range: Some(10..15), ..part },
     ];
-    assert_eq!(found.parts, expected, "those of a whole segment are gone");
+    assert_eq!(found.parts, expected, "those of a whole segment are apart");
+    let last: Vec<_> = found.last_parts.iter().map(|part| (part.uri.as_str(), part.independent)).collect();
+    assert_eq!(last, [("a.0", true)]);
     assert_eq!((found.can_block_reload, found.part_target), (true, Some(Duration::from_micros(333_340))));
     assert_eq!(found.preload_hint.as_deref(), Some("b.2"));
     assert_eq!(found.prefetch, ["https://x/1.ts", "https://x/2.ts"]);
+}
+
+#[test]
+fn what_is_said_of_the_segment_being_made_is_kept_apart() {
+    let before =
+        "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:00:10Z\n#EXTINF:4,\na\n";
+    let coming = |tags: &str| media(&format!("{before}{tags}")).coming;
+    let counted = Coming { time: Some(14_000_000), ..Coming::default() };
+    assert_eq!(coming(""), counted);
+    let given = "#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:00:20Z\n";
+    assert_eq!(coming(given), Coming { time: Some(20_000_000), time_given: true, ..Coming::default() });
+    let broken = Coming { time: None, discontinuity: true, gap: true, ..Coming::default() };
+    assert_eq!(coming("#EXT-X-DISCONTINUITY\n#EXT-X-GAP\n"), broken);
+    let map = Some(Map { uri: "m".into(), byte_range: None });
+    let locked = Coming { map, encrypted: true, ..counted };
+    assert_eq!(coming("#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXT-X-MAP:URI=\"m\"\n"), locked);
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn served() -> Outcome<Served> {
 
 fn read(served: &Served, path: &str) -> Outcome<Media> {
     match parse(&served.get(path)?.body)? {
-        Playlist::Media(media) => Ok(media),
+        Playlist::Media(media) => Ok(*media),
         Playlist::Master(_) => Err("a list of qualities".into()),
     }
 }
