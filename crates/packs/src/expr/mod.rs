@@ -223,6 +223,11 @@ fn arithmetic(operation: Operation, one: &Value, other: &Value) -> Option<Value>
     result.is_finite().then_some(Value::Real(result))
 }
 
+/// Whether two values are the same thing, as `==` says.
+pub(crate) fn equal(one: &Value, other: &Value) -> bool {
+    compare(Comparison::Equal, one, other) == Some(true)
+}
+
 /// A clock can be compared with how it is written, a recognised picture with its name.
 fn compare(comparison: Comparison, one: &Value, other: &Value) -> Option<bool> {
     let order = match (one, other) {
