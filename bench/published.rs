@@ -12,6 +12,7 @@ mod capture;
 mod harness;
 mod idle;
 mod latency;
+mod packs;
 mod recording;
 mod report;
 mod viewing;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 use harness::Outcome;
 use report::Row;
 
-const SUBJECTS: [&str; 5] = ["viewing", "latency", "recording", "idle", "capture"];
+const SUBJECTS: [&str; 6] = ["viewing", "latency", "recording", "idle", "capture", "packs"];
 
 fn main() -> Outcome<ExitCode> {
     // Cargo adds --bench.
@@ -53,6 +54,7 @@ async fn measure(subject: &str) -> Outcome<Vec<Row>> {
         "latency" => latency::measure().await,
         "recording" => recording::measure().await,
         "capture" => capture::measure().await,
+        "packs" => packs::measure(),
         _ => idle::measure().await,
     }
 }

@@ -13,7 +13,7 @@ macro_rules! pack {
 }
 
 /// In the order they are tried.
-static PACKS: &[(&str, Embedded)] = &[];
+static PACKS: &[(&str, Embedded)] = &[pack!("dota2": "heroes.toml", "pack.toml")];
 
 /// The ids of the packs that come along.
 pub fn built_in_ids() -> impl Iterator<Item = &'static str> {
