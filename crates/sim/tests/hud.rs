@@ -65,21 +65,23 @@ fn alike(one: &[f32], other: &[f32]) -> f32 {
 
 /// The part of a slot that no bar or badge of a spectator covers, and the same part of a portrait.
 fn clear(slot: &Quad) -> (Quad, Quad) {
-    let (height, middle) =
-        (slot.height * 1.06, (slot.x + (slot.slant + slot.width) / 2.0, slot.y + slot.height / 2.0));
-    let scale = 144.0 / height;
+    // As the game has it: the art stands upright and is a little larger than its window.
+    let (width, height) = (slot.width * 1.095, slot.height * 1.03);
+    let middle = slot.x + (slot.slant + slot.width) / 2.0;
+    let (left, top) = (middle - width / 2.0, slot.y - slot.height * 0.02);
+    let (scale_x, scale_y) = (256.0 / width, 144.0 / height);
     let seen = Quad {
-        x: middle.0 - slot.width * 0.4,
+        x: middle - slot.width * 0.4,
         y: slot.y + slot.height * 0.05,
         width: slot.width * 0.8,
         height: slot.height * 0.5,
         slant: 0.0,
     };
     let art = Quad {
-        x: (seen.x - middle.0) * scale + 128.0,
-        y: (seen.y - middle.1) * scale + 72.0,
-        width: seen.width * scale,
-        height: seen.height * scale,
+        x: (seen.x - left) * scale_x,
+        y: (seen.y - top) * scale_y,
+        width: seen.width * scale_x,
+        height: seen.height * scale_y,
         slant: 0.0,
     };
     (seen, art)
@@ -323,7 +325,9 @@ fn samples_are_of_every_kind_and_tell_what_is_on_them() {
 #[test]
 fn portraits_are_written_as_files_and_differ() {
     let folder = tempfile::tempdir().unwrap();
+    assert!(!portraits::are_in(folder.path()));
     let count = portraits::write(folder.path()).unwrap();
+    assert!(portraits::are_in(folder.path()));
     assert!(count >= 170 && count == std::fs::read_dir(folder.path()).unwrap().count());
     let file =
         std::io::BufReader::new(std::fs::File::open(folder.path().join("antimage@persona1.png")).unwrap());

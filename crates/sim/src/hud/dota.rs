@@ -16,18 +16,18 @@ use super::script::dota::{Phase, State};
 use super::stage::{Frame, Stage, Truth};
 use crate::picture::canvas::{Colour, byte, rgb};
 
-/// Colours of the players.
+/// Colours of the players, as they stand above a game.
 const PLAYERS: [[u8; 3]; 10] = [
-    [0x17, 0x78, 0xF8],
-    [0x14, 0xFF, 0xB6],
-    [0xBE, 0x02, 0xC9],
-    [0xF6, 0xFE, 0x0C],
-    [0xEC, 0x40, 0x00],
-    [0xF1, 0x5A, 0xC0],
-    [0x9D, 0xC6, 0x09],
-    [0x26, 0xF0, 0xFC],
-    [0x04, 0xA1, 0x00],
-    [0xA6, 0x62, 0x08],
+    [0x33, 0x75, 0xff],
+    [0x66, 0xff, 0xbf],
+    [0xbf, 0x00, 0xbf],
+    [0xf3, 0xf0, 0x0b],
+    [0xff, 0x6b, 0x00],
+    [0xfe, 0x86, 0xc2],
+    [0xa1, 0xb4, 0x47],
+    [0x65, 0xd9, 0xf7],
+    [0x00, 0x83, 0x21],
+    [0xa4, 0x69, 0x00],
 ];
 
 /// Boxes of clock and scores, with the height of their digits and where their tops are.
@@ -53,8 +53,8 @@ fn window(place: Place, slot: usize) -> Quad {
             leaning(middle - 30.0 - lean * 2.5, 5.0, 60.0, 35.0, lean * 5.0)
         }
         Place::Pick => {
-            let left = if slot < 5 { 211.0 } else { 1108.0 } + 123.0 * number;
-            leaning(left + lean * 0.9, 6.0, 108.0, 66.0, lean * 10.0)
+            let middle = if slot < 5 { 267.6 } else { 1155.4 } + 123.5 * number;
+            leaning(middle - 54.0 - lean * 5.0, 6.0, 108.0, 66.0, lean * 10.0)
         }
     }
 }
@@ -190,7 +190,10 @@ impl Painter {
             let window = window(Place::Pick, slot);
             tint(out, &quad(window), rgb(16, 18, 22), 1.0);
             let [r, g, b] = PLAYERS[slot];
-            tint(out, &quad(strip(&window)), rgb(r, g, b), 1.0);
+            // Below a slot that is empty.
+            let below =
+                Quad { x: window.x + window.slant * 61.0 / 66.0, y: 67.0, height: 5.0, ..strip(&window) };
+            tint(out, &quad(if portrait.is_some() { strip(&window) } else { below }), rgb(r, g, b), 1.0);
             let middle = window.x + window.width / 2.0 + window.slant / 2.0;
             match portrait {
                 Some(portrait) => {
@@ -263,26 +266,29 @@ fn small(out: &mut I420, frame: &Frame, text: &str, middle: f32, top: f32, digit
     tint(out, &mask, rgb(196, 200, 206), 0.9);
 }
 
-/// A portrait behind its window. The art fills a little more than the window, as in the game.
+/// Where the whole portrait lies behind a window: it stands upright and is a little larger, as measured in the game.
+fn art_behind(window: &Quad) -> Quad {
+    let (width, height) = (window.width * 1.095, window.height * 1.03);
+    let middle = window.x + (window.slant + window.width) / 2.0;
+    upright(middle - width / 2.0, window.y - window.height * 0.02, width, height)
+}
+
+/// A portrait behind its window.
 fn sprite(portrait: usize, area: &Quad, dead: bool) -> Sprite {
     let mask = Mask::quad(area).evened();
     let mut art = I420::new(SIZE.0, SIZE.1, Range::Full, Matrix::Bt601);
     convert::rgb_to_i420(portraits()[portrait].rgb(), 3, &mut art);
-    let height = area.height * 1.06;
-    let width = height * side(SIZE.0) / side(SIZE.1);
-    let (left, top) = (
-        area.x + area.slant / 2.0 + area.width / 2.0 - width / 2.0,
-        area.y + area.height / 2.0 - height / 2.0,
-    );
-    let scale = side(SIZE.1) / height;
+    let art_of = art_behind(area);
+    let (left, top) = (art_of.x, art_of.y);
+    let (scale_x, scale_y) = (side(SIZE.0) / art_of.width, side(SIZE.1) / art_of.height);
     let (across, down) = (mask.width, mask.height());
     let samples = |side: usize| u32::try_from(side).unwrap_or(2).max(2);
     let mut picture = I420::new(samples(across), samples(down), Range::Full, Matrix::Bt601);
     let from = Quad {
-        x: (signed(mask.left) - left) * scale,
-        y: (signed(mask.top) - top) * scale,
-        width: side(picture.width) * scale,
-        height: side(picture.height) * scale,
+        x: (signed(mask.left) - left) * scale_x,
+        y: (signed(mask.top) - top) * scale_y,
+        width: side(picture.width) * scale_x,
+        height: side(picture.height) * scale_y,
         slant: 0.0,
     };
     warp::warp(&art.y, &from, &mut picture.y);
