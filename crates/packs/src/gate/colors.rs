@@ -6,7 +6,7 @@ use pixels::{I420, Matrix, Plane, Quad, Range};
 ///
 /// # Errors
 /// That it is not one.
-pub(super) fn parse(text: &str) -> Result<[f32; 3], String> {
+pub(crate) fn parse(text: &str) -> Result<[f32; 3], String> {
     let wrong = || format!("{text:?} is not a colour like #ff8000");
     let digits =
         text.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii()).ok_or_else(wrong)?;
@@ -16,7 +16,7 @@ pub(super) fn parse(text: &str) -> Result<[f32; 3], String> {
 
 /// What turns a picture's codes into red, green and blue, and back.
 #[derive(Clone, Copy)]
-pub(super) struct Coding {
+pub(crate) struct Coding {
     kr: f32,
     kb: f32,
     black: f32,
@@ -25,7 +25,7 @@ pub(super) struct Coding {
 }
 
 impl Coding {
-    pub(super) fn of(picture: &I420) -> Self {
+    pub(crate) fn of(picture: &I420) -> Self {
         let (kr, kb) = match picture.matrix {
             Matrix::Bt601 => (0.299, 0.114),
             Matrix::Bt709 => (0.2126, 0.0722),
@@ -38,17 +38,17 @@ impl Coding {
     }
 
     /// Brightness from 0 (black) to 255 (white) of a luma code, or of a mean of them.
-    pub(super) fn bright(self, luma: f32) -> f32 {
+    pub(crate) fn bright(self, luma: f32) -> f32 {
         (luma - self.black) * self.luma
     }
 
     /// How much of a difference of brightness one of luma codes is.
-    pub(super) fn contrast(self, difference: f32) -> f32 {
+    pub(crate) fn contrast(self, difference: f32) -> f32 {
         difference * self.luma
     }
 
     /// Red, green and blue of the three codes, 0 to 255 when they are of a colour.
-    pub(super) fn rgb(self, luma: f32, cb: f32, cr: f32) -> [f32; 3] {
+    pub(crate) fn rgb(self, luma: f32, cb: f32, cr: f32) -> [f32; 3] {
         let (luma, cb, cr) = (self.bright(luma), (cb - 128.0) * self.chroma, (cr - 128.0) * self.chroma);
         let (red, blue) = (luma + 2.0 * (1.0 - self.kr) * cr, luma + 2.0 * (1.0 - self.kb) * cb);
         let green = (luma - self.kr * red - self.kb * blue) / (1.0 - self.kr - self.kb);
@@ -56,7 +56,7 @@ impl Coding {
     }
 
     /// How far off grey the codes of a colour are, towards blue and towards red.
-    pub(super) fn hue(self, [red, green, blue]: [f32; 3]) -> (f32, f32) {
+    pub(crate) fn hue(self, [red, green, blue]: [f32; 3]) -> (f32, f32) {
         let luma = self.kr * red + self.kb * blue + (1.0 - self.kr - self.kb) * green;
         (
             (blue - luma) / (2.0 * (1.0 - self.kb)) / self.chroma,
@@ -67,7 +67,7 @@ impl Coding {
 
 /// The samples of a box in a plane: those whose middle is inside, at least one, at most about `most` each way.
 #[derive(Clone, Copy)]
-pub(super) struct Grid {
+pub(crate) struct Grid {
     quad: Quad,
     rows: (u32, u32, u32),
     most: u32,
@@ -77,7 +77,7 @@ pub(super) struct Grid {
 impl Grid {
     /// `None` when the box reaches out of the plane by more than a sample.
     #[expect(clippy::cast_precision_loss, reason = "sides of pictures are far below 2^24")]
-    pub(super) fn of(plane: &Plane, quad: &Quad, most: u32) -> Option<Self> {
+    pub(crate) fn of(plane: &Plane, quad: &Quad, most: u32) -> Option<Self> {
         let Quad { x, y, width, height, slant } = *quad;
         let (left, right) = (x.min(x + slant), (x + width).max(x + width + slant));
         let (columns, rows) = (plane.width as f32, plane.height as f32);
@@ -91,7 +91,7 @@ impl Grid {
 
     /// Rows with their first and last column and the step between columns.
     #[expect(clippy::cast_precision_loss, reason = "sides of pictures are far below 2^24")]
-    pub(super) fn lines(self) -> impl Iterator<Item = (u32, (u32, u32, u32))> {
+    pub(crate) fn lines(self) -> impl Iterator<Item = (u32, (u32, u32, u32))> {
         let (first, end, step) = self.rows;
         let upright = spread(self.quad.x, self.quad.x + self.quad.width, self.width, self.most);
         (first..end).step_by(step as usize).map(move |row| {
@@ -105,20 +105,20 @@ impl Grid {
     }
 
     /// The samples of one plane.
-    pub(super) fn samples(self, plane: &Plane) -> impl Iterator<Item = u8> {
+    pub(crate) fn samples(self, plane: &Plane) -> impl Iterator<Item = u8> {
         self.lines().flat_map(move |(row, (first, end, step))| {
             plane.row(row)[first as usize..end as usize].iter().step_by(step as usize).copied()
         })
     }
 
     /// The mean of one plane's samples.
-    pub(super) fn mean(self, plane: &Plane) -> f32 {
+    pub(crate) fn mean(self, plane: &Plane) -> f32 {
         self.means([plane])[0]
     }
 
     /// The means of the samples of planes of one size.
     #[expect(clippy::cast_precision_loss, reason = "at most some thousand bytes")]
-    pub(super) fn means<const N: usize>(self, planes: [&Plane; N]) -> [f32; N] {
+    pub(crate) fn means<const N: usize>(self, planes: [&Plane; N]) -> [f32; N] {
         let (mut sums, mut count) = ([0_u32; N], 0_u32);
         for (row, (first, end, step)) in self.lines() {
             count += (end - first).div_ceil(step);

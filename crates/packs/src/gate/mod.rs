@@ -3,7 +3,7 @@
 //! Looked at before anything is read, so it is cheap: a few boxes of samples, no OCR, no set of pictures. Where the HUD was
 //! last is tried first; the whole window is searched in steps that no box can slip through, then closer around the best.
 
-mod colors;
+pub(crate) mod colors;
 mod signs;
 
 use pixels::I420;

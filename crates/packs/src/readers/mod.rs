@@ -4,9 +4,13 @@
 //! session's memory, what a thread can use again is in its [`Tools`].
 
 pub mod bar;
+mod blobs;
 pub mod color;
+mod crop;
 pub mod digits;
+mod glyphs;
 pub mod motion;
+mod numerals;
 pub mod templates;
 pub mod text;
 

@@ -3,7 +3,8 @@
 use pixels::correlate::flat;
 use pixels::{Plane, Quad, sample};
 
-use super::set::{COARSE, COARSE_LEN, FINE, FINE_LEN};
+use super::cells::cell_by_cell;
+use super::set::{COARSE, COARSE_LEN, FINE};
 
 /// How many samples of the fine patch a picture may be off at most, each way.
 const FARTHEST: f32 = 8.0;
@@ -81,16 +82,17 @@ impl Field {
         out.resize(COARSE_LEN, 0.0);
     }
 
-    /// The flattened fine patch there; its standard deviation before.
+    /// The flattened fine patch there, cell by cell; its standard deviation before.
     pub(super) fn fine(&self, (x, y): Place, out: &mut Vec<f32>) -> f32 {
+        let rows: Vec<f32> = (0..FINE.1 as usize)
+            .flat_map(|row| {
+                let start = (usize::from(y) + row) * self.columns + usize::from(x);
+                self.samples[start..start + FINE.0 as usize].iter().copied()
+            })
+            .collect();
         out.clear();
-        for row in 0..FINE.1 as usize {
-            let start = (usize::from(y) + row) * self.columns + usize::from(x);
-            out.extend(&self.samples[start..start + FINE.0 as usize]);
-        }
-        let deviation = flat(out);
-        out.resize(FINE_LEN, 0.0);
-        deviation
+        out.extend(cell_by_cell(&rows));
+        flat(out)
     }
 }
 

@@ -1,10 +1,11 @@
 //! Which picture of a set is in each slot.
 //!
 //! Called by the session. What is compared is brightness without its mean and contrast, so a grey or dimmed picture is
-//! known like a bright one. All slots are looked at together: what is off is off in all of them alike, and a picture is
+//! known like a bright one, and one with a covered corner like a whole one. All slots are looked at together: what is off is off in all of them alike, and a picture is
 //! in two slots only if nothing else comes near. A slot may show nothing that is known; then it is left out.
 
 mod assign;
+mod cells;
 mod field;
 mod set;
 
@@ -16,6 +17,7 @@ use pixels::{I420, Quad};
 use crate::raw;
 use crate::value::Item;
 
+use cells::{Cells, alike};
 use field::{Field, Place};
 use set::{COARSE_LEN, FINE_LEN};
 
@@ -79,7 +81,23 @@ struct Scratch {
     /// The best coarse score of each picture, and where.
     best: Vec<(f32, Place)>,
     order: Vec<usize>,
-    fine: Vec<(Place, Vec<f32>, f32)>,
+    fine: Vec<Fine>,
+}
+
+/// A field's fine patch at a place.
+struct Fine {
+    place: Place,
+    patch: Vec<f32>,
+    cells: Cells,
+    contrast: f32,
+}
+
+impl Fine {
+    fn new(field: &Field, place: Place) -> Self {
+        let mut patch = Vec::with_capacity(FINE_LEN);
+        let contrast = field.fine(place, &mut patch);
+        Self { place, cells: Cells::of(&patch), patch, contrast }
+    }
 }
 
 impl Templates {
@@ -192,25 +210,24 @@ impl Templates {
         let mut found: Vec<Candidate> = Vec::new();
         for &picture in &order[..shortlist] {
             let template = &set.fine[picture * FINE_LEN..][..FINE_LEN];
-            let mut first = Candidate {
-                picture,
-                item: set.pictures[picture].item,
-                score: f32::MIN,
-                place: best[picture].1,
-            };
+            let item = set.pictures[picture].item;
+            let mut first = Candidate { picture, item, score: f32::MIN, place: best[picture].1 };
+            let mut at_first = 0;
             for place in field.around(best[picture].1) {
-                let at = fine.iter().position(|(known, ..)| *known == place).unwrap_or_else(|| {
-                    let mut patch = Vec::with_capacity(FINE_LEN);
-                    let contrast = field.fine(place, &mut patch);
-                    fine.push((place, patch, contrast));
+                let at = fine.iter().position(|known| known.place == place).unwrap_or_else(|| {
+                    fine.push(Fine::new(field, place));
                     fine.len() - 1
                 });
-                let (_, patch, contrast) = &fine[at];
-                let score = if *contrast < CONTRAST { 0.0 } else { dot(patch, template) };
+                let score = dot(&fine[at].patch, template);
                 if score > first.score {
-                    (first.score, first.place) = (score, place);
+                    (first.score, first.place, at_first) = (score, place, at);
                 }
             }
+            let Fine { patch, cells, contrast, .. } = &fine[at_first];
+            first.score = match *contrast < CONTRAST {
+                true => 0.0,
+                false => alike((patch, cells), (template, &set.cells[picture])),
+            };
             match found.iter_mut().find(|other| other.item == first.item) {
                 Some(other) if other.score >= first.score => {}
                 Some(other) => *other = first,

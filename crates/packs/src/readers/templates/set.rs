@@ -7,6 +7,7 @@ use pixels::correlate::{LANES, flat};
 use pixels::{Plane, Quad, sample};
 use serde::Deserialize;
 
+use super::cells::{Cells, cell_by_cell};
 use crate::files::Files;
 use crate::raw;
 
@@ -14,13 +15,10 @@ use crate::raw;
 pub(super) const FINE: (u32, u32) = (24, 12);
 /// Columns and rows of the patch that is looked at first: blocks of 2 × 2 of the other.
 pub(super) const COARSE: (u32, u32) = (FINE.0 / 2, FINE.1 / 2);
-/// Samples of each as they are kept, padded with zeros.
-pub(super) const FINE_LEN: usize = padded(FINE);
-pub(super) const COARSE_LEN: usize = padded(COARSE);
-
-const fn padded(size: (u32, u32)) -> usize {
-    ((size.0 * size.1) as usize).next_multiple_of(LANES)
-}
+/// Samples of the fine patch, which are kept cell by cell (see [`Cells`]).
+pub(super) const FINE_LEN: usize = (FINE.0 * FINE.1) as usize;
+/// Samples of the coarse patch as they are kept, row by row, padded with zeros.
+pub(super) const COARSE_LEN: usize = ((COARSE.0 * COARSE.1) as usize).next_multiple_of(LANES);
 
 /// The most items of a set, the most pictures, and the most bytes and pixels of a side of one.
 const ITEMS: usize = 4096;
@@ -36,6 +34,7 @@ pub struct Set {
     /// Flattened patches of all pictures, one after the other.
     pub(super) coarse: Vec<f32>,
     pub(super) fine: Vec<f32>,
+    pub(super) cells: Vec<Cells>,
     /// Items there is no picture of.
     missing: usize,
 }
@@ -99,7 +98,14 @@ impl Set {
         let items = items(&raw.items, files)?;
         let numbers: BTreeMap<Arc<str>, usize> =
             items.iter().enumerate().map(|(number, item)| (Arc::clone(&item.tag), number)).collect();
-        let mut set = Self { items, pictures: Vec::new(), coarse: Vec::new(), fine: Vec::new(), missing: 0 };
+        let mut set = Self {
+            items,
+            pictures: Vec::new(),
+            coarse: Vec::new(),
+            fine: Vec::new(),
+            cells: Vec::new(),
+            missing: 0,
+        };
         let mut seen = BTreeSet::new();
         for (from, name) in [files, data]
             .into_iter()
@@ -143,9 +149,9 @@ impl Set {
         if flat(&mut fine) < 1.0 || flat(&mut coarse) < 1.0 {
             return Err("is all of one brightness, which nothing can be told by".to_owned());
         }
-        fine.resize(FINE_LEN, 0.0);
         coarse.resize(COARSE_LEN, 0.0);
-        self.fine.append(&mut fine);
+        self.fine.extend(cell_by_cell(&fine));
+        self.cells.push(Cells::of(&self.fine[self.fine.len() - FINE_LEN..]));
         self.coarse.append(&mut coarse);
         self.pictures.push(Picture { item, variant });
         Ok(())
