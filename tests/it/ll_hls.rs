@@ -9,9 +9,10 @@ use onair::egress::{Policy, Trust};
 use onair::sources::{Captured, Puller, SegmentKind};
 use sim::fault::Fault;
 
-use crate::harness::eventually;
+use crate::harness::{answer, client, eventually};
 use crate::pull_hls::{Files, clock, file, puller, serve, shared};
 use crate::pull_twitch::{Outside, number};
+use crate::tools::{Program, onair, sooner_or_later};
 
 /// Real time that a capture may take; half of it may be spent waiting.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -187,7 +188,7 @@ async fn a_server_that_refuses_to_be_waited_for_is_followed_as_any_other() {
     world.go_to(1600);
     let (newest, _) = world.0.world.newest(CHANNEL).unwrap();
     let fetch = async |path: &str| {
-        let answer = crate::harness::client().get(format!("{}/hls/{CHANNEL}/{path}", world.0.address)).send();
+        let answer = client().get(format!("{}/hls/{CHANNEL}/{path}", world.0.address)).send();
         answer.await.unwrap().bytes().await.unwrap().to_vec()
     };
     // The same list for ever, and nothing where it is asked for what is to come.
@@ -210,4 +211,33 @@ async fn a_server_that_refuses_to_be_waited_for_is_followed_as_any_other() {
     let target = format!("{address}/160p30.m3u8");
     let captured = puller(&shared, &target, Trust::Operator).capture(DEADLINE).await.unwrap();
     assert_eq!(place(&captured), (newest, None));
+}
+
+#[tokio::test]
+async fn the_stand_in_s_file_and_option_say_whose_playlists_are_low_latency() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("world.yaml");
+    let sim = |args: &[&str]| {
+        let mut command = onair();
+        command.args(["sim", "--port", "0", "--channels", "2", "--config"]).arg(&file).args(args);
+        Program::start(&mut command)
+    };
+    std::fs::write(&file, "low_latency: [sim_0002]\n").unwrap();
+    for (args, expected) in [(&[][..], [false, true]), (&["--low-latency"], [true, true])] {
+        let program = sim(args);
+        let mut address = None;
+        sooner_or_later("it is live", async || {
+            let said = program.said();
+            address =
+                said.split_once("live at ").and_then(|(_, rest)| Some(rest.split_once('\n')?.0.to_owned()));
+            address.is_some()
+        })
+        .await;
+        let told = answer(client().get(format!("{}/sim/channels", address.unwrap()))).await.json();
+        let low = [0, 1].map(|channel| told["channels"][channel]["low_latency"].as_bool().unwrap());
+        assert_eq!(low, expected, "{args:?}");
+    }
+    std::fs::write(&file, "low_latency: [nobody]\n").unwrap();
+    let ended = sim(&[]).end().await;
+    assert!(!ended.status.success() && ended.err.contains("no channel nobody"), "{}", ended.err);
 }

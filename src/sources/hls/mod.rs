@@ -141,8 +141,10 @@ impl Hls {
             self.read_playlist(shared, fetched).await?;
         }
         let mut candidates = self.candidates(shared);
-        let left = until.since(shared.clock.now());
-        if let Some(next) = self.worth_waiting(&candidates, left, shared.clock.now()) {
+        let now = shared.clock.now();
+        let left = until.since(now);
+        let ad = candidates.as_ref().is_err_and(|failure| failure.kind == FailureKind::Ad);
+        if let Some(next) = self.worth_waiting(left, now).filter(|_| !ad) {
             *stage = "waiting for the next part";
             if self.wait(shared, next, left, fetched).await {
                 candidates = self.candidates(shared);
@@ -228,20 +230,11 @@ impl Hls {
         if found.is_empty() { Err(unchanged()) } else { Ok(found) }
     }
 
-    /// What the server is worth being waited for, with `left` until the capture must be done: the next keyframe, when it comes
-    /// no later than the newest one is old, or when there is nothing else.
-    fn worth_waiting(
-        &self,
-        candidates: &Result<Vec<SegmentInfo>, Failure>,
-        left: Duration,
-        now: Monotonic,
-    ) -> Option<Upcoming> {
-        let next = self.upcoming.filter(|next| now >= self.wait_again && next.wait <= left / 2)?;
-        let worth = match candidates {
-            Ok(_) => next.wait <= next.age,
-            Err(failure) => failure.kind == FailureKind::Unchanged,
-        };
-        worth.then_some(next)
+    /// The next keyframe, if it is worth waiting for with `left` until the capture must be done: it comes no later than the newest
+    /// one is old. What is further off is left to a later capture, since one that waits keeps others from beginning.
+    fn worth_waiting(&self, left: Duration, now: Monotonic) -> Option<Upcoming> {
+        let worth = |next: &Upcoming| next.wait <= next.age && next.wait <= left / 2;
+        self.upcoming.filter(|next| now >= self.wait_again && worth(next))
     }
 
     /// Has the playlist answered once `next` is in it; whether it was read. What goes wrong is no error: there is what was
