@@ -1,11 +1,8 @@
 //! How a store is doing: whether it is away, how often it failed, how long it took.
 
-use std::sync::{Mutex, MutexGuard};
-
-use tracing::{info, warn};
-
 use super::Health;
 use crate::base::clock::{Clock, Monotonic};
+use crate::base::health::Presence;
 use crate::base::histogram::{Histogram, Snapshot};
 use crate::base::queue::Counter;
 
@@ -23,8 +20,7 @@ pub struct Figures {
 #[derive(Debug)]
 pub(super) struct Meter {
     clock: Clock,
-    kind: &'static str,
-    health: Mutex<Health>,
+    presence: Presence,
     reads: Counter,
     writes: Counter,
     failures: Counter,
@@ -36,9 +32,8 @@ impl Meter {
 
     pub(super) fn new(clock: Clock, kind: &'static str) -> Self {
         Self {
+            presence: Presence::new(clock.clone(), "store", kind),
             clock,
-            kind,
-            health: Mutex::new(Health::Ok),
             reads: Counter::default(),
             writes: Counter::default(),
             failures: Counter::default(),
@@ -51,28 +46,17 @@ impl Meter {
     }
 
     pub(super) fn health(&self) -> Health {
-        self.lock().clone()
+        self.presence.health()
     }
 
     /// The store answers.
     pub(super) fn here(&self) {
-        let before = std::mem::replace(&mut *self.lock(), Health::Ok);
-        if let Health::Away { since, .. } = before {
-            info!(store = self.kind, %since, "the store is back");
-        }
+        self.presence.here();
     }
 
     /// The store does not answer; an absence that lasts keeps its beginning.
     pub(super) fn away(&self, reason: String) {
-        let mut health = self.lock();
-        let since = match &*health {
-            Health::Ok => {
-                warn!(store = self.kind, reason, "the store is away");
-                self.clock.wall()
-            }
-            Health::Away { since, .. } => *since,
-        };
-        *health = Health::Away { since, reason };
+        self.presence.away(reason);
     }
 
     pub(super) fn read(&self) {
@@ -95,10 +79,6 @@ impl Meter {
             failures: self.failures.get(),
             write_latency: self.latency.read(),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Health> {
-        self.health.lock().expect("no code that can panic runs under this lock")
     }
 }
 

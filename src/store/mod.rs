@@ -16,11 +16,12 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use crate::base::clock::{Clock, Wall};
+use crate::base::clock::Clock;
 use crate::base::error::Result;
 use crate::base::secret::Secret;
 use crate::base::tasks::Tasks;
 
+pub use crate::base::health::Health;
 pub use meter::Figures;
 
 /// Documents of one kind, each by its id.
@@ -48,13 +49,6 @@ pub enum Change {
     Put { collection: Collection, id: String, value: Value },
     /// Also of what is not there.
     Delete { collection: Collection, id: String },
-}
-
-/// Whether the store can be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Health {
-    Ok,
-    Away { since: Wall, reason: String },
 }
 
 /// Where documents are kept. Calls may overlap; a read sees every write that had returned before it began.

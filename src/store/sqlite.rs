@@ -5,15 +5,13 @@
 //! `kill -9` and a power cut.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +22,7 @@ use super::{Change, Collection, Health, Store};
 use crate::base::clock::{Clock, Monotonic};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::queue::{self, Bound, Counter, Full, Received, Receiver, Sender, Sent};
+use crate::base::sqlite::{self, Schema};
 use crate::base::tasks::Tasks;
 
 /// Called by `store::open`.
@@ -55,7 +54,7 @@ impl Sqlite {
         let meter = Arc::new(Meter::new(clock.clone(), "sqlite"));
         let (opened, answer) = oneshot::channel();
         let (path, metered, stop) = (folder.join(Self::FILE), Arc::clone(&meter), tasks.stopping());
-        tasks.thread("store", Self::STACK_BYTES, move || match File::open(path) {
+        tasks.thread("store", Self::STACK_BYTES, move || match File::open(&path) {
             Ok(file) => {
                 if opened.send(Ok(())).is_ok() {
                     Writer { file, meter: metered, failing_since: None }.run(&inbox, &stop);
@@ -214,41 +213,16 @@ impl Writer {
             }
             Err(e) => {
                 self.failing_since = Some(self.meter.now());
-                self.meter.away(trouble(e).0.to_owned());
+                self.meter.away(sqlite::trouble(e).0.to_owned());
             }
         }
     }
 
     fn failure(&self, what: &str, e: rusqlite::Error) -> Error {
         self.meter.failed();
-        let text = format!("the store can't be {what}: {}", trouble(&e).0);
+        let text = format!("the store can't be {what}: {}", sqlite::trouble(&e).0);
         Error::new(Kind::Unavailable, text).caused_by(e)
     }
-}
-
-/// What is wrong, and what to do about it.
-fn trouble(e: &rusqlite::Error) -> (&'static str, &'static str) {
-    match e.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => ("its disk is full", "make room on it"),
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-            ("it may not be written", "give the user that runs onair the right to")
-        }
-        Some(ErrorCode::CannotOpen) => {
-            ("it can't be opened", "data_dir must be a folder that the user that runs onair may write to")
-        }
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            ("it is damaged", "put a copy in its place, or move it away to begin with an empty one")
-        }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            ("another program has locked it", "end that program")
-        }
-        Some(ErrorCode::SystemIoFailure) => ("its disk fails", "look at the system's log"),
-        _ => ("it can't be used", "see the cause"),
-    }
-}
-
-fn number(connection: &Connection, query: &str) -> rusqlite::Result<i64> {
-    connection.query_row(query, [], |row| row.get(0))
 }
 
 /// The open file.
@@ -257,72 +231,20 @@ struct File {
 }
 
 impl File {
-    /// Of the tables below. A file of a later version is refused, one of an earlier is brought up to it.
-    const VERSION: i64 = 1;
-    const SCHEMA: &str = "CREATE TABLE documents (
-        collection TEXT NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (collection, id)
-    ) WITHOUT ROWID, STRICT; PRAGMA user_version = 1;";
-    /// How long another program may hold the lock.
-    const PATIENCE: Duration = Duration::from_secs(5);
+    const SCHEMA: Schema = Schema {
+        what: "the store",
+        version: 1,
+        tables: "CREATE TABLE documents (
+            collection TEXT NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (collection, id)
+        ) WITHOUT ROWID, STRICT;",
+    };
 
-    fn open(path: PathBuf) -> Result<Self> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .map_err(|e| Error::internal(format!("{} can't be made", folder.display()), e))?;
-        }
-        // Addresses in it may hold passwords: others must not read them.
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|e| Error::internal(format!("the store {} can't be opened", path.display()), e))?;
-        Self::prepare(&path).map_err(|e| {
-            let (what, remedy) = trouble(&e);
-            Error::internal(format!("the store {}: {what}; {remedy}", path.display()), e)
-        })?
-    }
-
-    /// The inner error is for a file that can be read, and is not for us; nothing of it is changed.
-    fn prepare(path: &Path) -> rusqlite::Result<Result<Self>> {
-        let mut connection = Connection::open(path)?;
-        connection.busy_timeout(Self::PATIENCE)?;
-        if let Some(strange) = Self::strange(&connection)? {
-            let text = format!("the store {}: {strange}", path.display());
-            return Ok(Err(Error::new(Kind::Internal, text)));
-        }
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Another process may have been faster.
-        if number(&transaction, "PRAGMA user_version")? == 0 {
-            transaction.execute_batch(Self::SCHEMA)?;
-        }
-        transaction.commit()?;
-        // Writes, so that a file which can't be written is told now.
-        let mut file = Self { connection };
-        file.probe()?;
-        Ok(Ok(file))
-    }
-
-    /// Why the file is not for us, and what to do, if it is not.
-    fn strange(connection: &Connection) -> rusqlite::Result<Option<String>> {
-        let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if found != "ok" {
-            return Ok(Some(format!("it is damaged ({found}); put a copy in its place, or move it away")));
-        }
-        let version = number(connection, "PRAGMA user_version")?;
-        let tables = number(connection, "SELECT count(*) FROM sqlite_schema")?;
-        let strange = match (version, tables) {
-            (Self::VERSION, _) | (0, 0) => return Ok(None),
-            (0, _) => "it is the database of another program".to_owned(),
-            _ => format!("a newer onair made it (version {version}; this one knows {})", Self::VERSION),
-        };
-        Ok(Some(format!("{strange}; choose another data_dir")))
+    fn open(path: &Path) -> Result<Self> {
+        Ok(Self { connection: sqlite::open(path, Self::SCHEMA)? })
     }
 
     fn probe(&mut self) -> rusqlite::Result<()> {
-        self.connection.pragma_update(None, "user_version", Self::VERSION)
+        sqlite::probe(&self.connection, Self::SCHEMA)
     }
 
     fn read(&self, collection: Collection) -> rusqlite::Result<Result<Documents>> {

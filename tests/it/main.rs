@@ -5,6 +5,7 @@
 mod api;
 mod bad_input;
 mod browser;
+mod bus;
 mod clients;
 mod deploy;
 mod fault_matrix;
