@@ -71,7 +71,7 @@ impl App {
         })
         .await?;
         let captures = Captures::start(capture::Parts {
-            settings: capture::Settings::from(&config.capture),
+            settings: capture::Settings::from(&config),
             folder: config.data_dir.join("frames"),
             max_frames_bytes: config.capture.max_frames_bytes,
             clock: clock.clone(),
@@ -171,7 +171,7 @@ fn apply(config: &Config, live: &(Registry, Recorders, Captures, egress::Client,
     let (registry, recorders, captures, outside, watch) = live;
     registry.apply(stream_settings(config));
     recorders.apply(record_settings(config));
-    captures.apply(capture::Settings::from(&config.capture));
+    captures.apply(capture::Settings::from(config));
     outside.apply(egress_policy(config));
     watch.apply(watch_settings(config));
 }
@@ -227,7 +227,7 @@ fn events_limits(config: &Config) -> events::Limits {
 }
 
 fn watch_settings(config: &Config) -> reading::WatchSettings {
-    reading::WatchSettings { interval: config.packs.push_interval }
+    reading::WatchSettings { interval: config.packs.push_interval, pack: config.packs.default.clone() }
 }
 
 fn store_settings(config: &Config) -> store::Settings {

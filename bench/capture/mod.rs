@@ -1,7 +1,7 @@
 //! What it costs to take a picture from each of hundreds of channels every few seconds, and whether none is missed.
 //!
 //! The channels are the stand-in world's, a process of its own whose processor time is counted apart. `CAPTURE_SECONDS` makes
-//! the long run (five minutes) another length; `CAPTURE_ONLY` runs one part: many, peers, channels or overload.
+//! the long run (five minutes) another length; `CAPTURE_ONLY` runs one part: many, peers, channels, overload or screens.
 
 mod floor;
 mod peers;
@@ -39,6 +39,9 @@ pub(crate) async fn measure() -> Outcome<Vec<Row>> {
     }
     if wanted("overload") {
         rows.extend(overload().await?);
+    }
+    if wanted("screens") {
+        rows.extend(screens().await?);
     }
     Ok(rows)
 }
@@ -139,6 +142,31 @@ async fn many() -> Outcome<Vec<Row>> {
         Row::at_most(SUBJECT, &of("cores"), stretch.cores(), 1.2, "").against(told),
         Row::told(SUBJECT, &of("CPU a capture"), format!("{} ms", short(stretch.cost(idle))))
             .against(format!("decoding alone, a fresh decoder each: {} ms", short(floor))),
+    ])
+}
+
+/// Five hundred channels with games on them, every captured picture read by packs.
+async fn screens() -> Outcome<Vec<Row>> {
+    const CHANNELS: u32 = 500;
+    const INTERVAL: f64 = 3.0;
+    let world = World::huds(CHANNELS, "480p").await?;
+    let server = world.server(INTERVAL, &["capture.quality=480p", "packs.default=auto", &world.packs()]).await?;
+    sleep(WARM_UP).await;
+    let before = load();
+    let stretch = Stretch::of(&server, &world, length().min(Duration::from_secs(120))).await?;
+    let memory = server.process.memory()?.1 as f64 / 1e6;
+    let figures = &stretch.figures;
+    let wanted = f64::from(CHANNELS) * stretch.took.as_secs_f64() / INTERVAL;
+    let what = format!("{CHANNELS} channels × 480p with HUDs every {INTERVAL} s, {} s", stretch.took.as_secs());
+    let of = |name: &str| format!("{name}, {what}");
+    let read = figures.accepted + figures.refused;
+    let told = format!("load of the machine {before} to {}, by result {}", load(), figures.by_result());
+    Ok(vec![
+        Row::at_least(SUBJECT, &of("captures made"), figures.captured * 100.0 / wanted, 99.5, " %").against(told),
+        Row::at_least(SUBJECT, &of("captured pictures that packs looked at"), read * 100.0 / figures.captured, 99.0, " %")
+            .against(format!("accepted {}, no HUD on it {}", figures.accepted, figures.refused)),
+        Row::at_most(SUBJECT, &of("cores"), stretch.cores(), 1.8, ""),
+        Row::at_most(SUBJECT, &of("peak memory"), memory, 400.0, " MB"),
     ])
 }
 

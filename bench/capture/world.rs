@@ -1,5 +1,6 @@
 //! `onair sim` as a process of its own, servers that follow its channels, and what they say of themselves.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,19 +17,30 @@ pub(super) struct World {
     pub(super) process: Process,
     pub(super) address: SocketAddr,
     names: PathBuf,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl World {
     pub(super) async fn start(channels: u32) -> Outcome<Self> {
+        let clip = clip()?;
+        Self::of(channels, RENDITION, &["--video".as_ref(), clip.as_os_str()]).await
+    }
+
+    /// Channels that show games with their HUDs; what packs know of them is in [`World::packs`].
+    pub(super) async fn huds(channels: u32, rendition: &str) -> Outcome<Self> {
+        Self::of(channels, rendition, &["--films".as_ref(), "hud".as_ref()]).await
+    }
+
+    async fn of(channels: u32, rendition: &str, films: &[&OsStr]) -> Outcome<Self> {
         let folder = tempfile::Builder::new().prefix("onair-bench-").tempdir()?;
         let names = folder.path().join("streams.txt");
         let address = free_address()?;
-        let clip = clip()?;
+        let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench/films");
         let mut command = Command::new(env!("CARGO_BIN_EXE_onair"));
         command.stderr(Stdio::null()).args(["sim", "--port", &address.port().to_string(), "--channels"]);
-        command.args([&channels.to_string(), "--renditions", RENDITION, "--prepare", "--video"]).arg(&clip);
-        command.arg("--write-names").arg(&names).arg("--cache").arg(clip.with_file_name("films"));
+        command.args([&channels.to_string(), "--renditions", rendition, "--prepare"]).args(films);
+        command.arg("--write-names").arg(&names).arg("--cache").arg(cache);
+        command.arg("--write-portraits").arg(folder.path().join("packs/dota2/portraits"));
         let process = Process::start(&mut command)?;
         // The first time it makes the film.
         let mut tries = 0;
@@ -38,7 +50,12 @@ impl World {
                 return Err(e);
             }
         }
-        Ok(Self { process, address, names, _folder: folder })
+        Ok(Self { process, address, names, folder })
+    }
+
+    /// A packs' folder with the portraits of the drawn heroes.
+    pub(super) fn packs(&self) -> String {
+        format!("packs.folder={}", self.folder.path().join("packs").display())
     }
 
     /// A server that follows all channels and decodes what it captures.
@@ -62,6 +79,8 @@ impl World {
             format!("capture.interval={interval}"),
             "capture.quality=720p".to_owned(),
             "capture.decode=true".to_owned(),
+            // What reading costs is measured apart.
+            "packs.default=none".to_owned(),
             "egress.allow_private=true".to_owned(),
         ];
         let settings: Vec<&str> = own.iter().map(String::as_str).chain(more.iter().copied()).collect();
@@ -121,6 +140,9 @@ pub(super) struct Figures {
     pub(super) captured: f64,
     pub(super) fetched: f64,
     pub(super) keyframes: f64,
+    /// Pictures that a pack accepted, and those that none did.
+    pub(super) accepted: f64,
+    pub(super) refused: f64,
     by_result: Vec<(String, f64)>,
     /// Upper ends in seconds, and how many captures were no later.
     lateness: Vec<(f64, f64)>,
@@ -139,6 +161,8 @@ impl Figures {
                 "onair_captures_total" => {
                     figures.by_result.extend(label("result").map(|result| (result, value)))
                 }
+                "onair_readings_total" if name.contains("accepted") => figures.accepted = value,
+                "onair_readings_total" => figures.refused = value,
                 "onair_capture_fetched_bytes_total" => figures.fetched = value,
                 "onair_capture_keyframes_bytes_total" => figures.keyframes = value,
                 "onair_capture_lateness_seconds_bucket" => {
@@ -157,6 +181,8 @@ impl Figures {
         self.captured -= before.captured;
         self.fetched -= before.fetched;
         self.keyframes -= before.keyframes;
+        self.accepted -= before.accepted;
+        self.refused -= before.refused;
         self.by_result.iter_mut().zip(&before.by_result).for_each(|(now, before)| now.1 -= before.1);
         self.lateness.iter_mut().zip(&before.lateness).for_each(|(now, before)| now.1 -= before.1);
         self

@@ -18,7 +18,7 @@ pub struct Definition {
     pub trust: Trust,
     /// 1 to 10, lower is more important.
     pub priority: u8,
-    /// `None`: the pack whose gate accepts the picture.
+    /// `None`: the one of the settings.
     pub pack: Option<String>,
     /// `None`: the settings'.
     pub quality: Option<Quality>,
@@ -50,14 +50,11 @@ impl Wish {
 
 impl Definition {
     pub const PRIORITY: u8 = 5;
-    /// The pack that stands for none in particular.
-    pub const AUTO: &str = "auto";
 
     /// `wish` for the first time.
     pub(super) fn new(wish: Wish, now: Wall) -> Self {
         let Wish { name, target, trust, priority, pack, quality, interval, listed } = wish;
         let priority = priority.unwrap_or(Self::PRIORITY);
-        let pack = pack.filter(|pack| *pack != Self::AUTO);
         Self { name, target, trust, priority, pack, quality, interval, created_at: now, listed }
     }
 
@@ -70,7 +67,7 @@ impl Definition {
             trust: if target == self.target && self.trust == Trust::Operator { self.trust } else { trust },
             target,
             priority: priority.unwrap_or(self.priority),
-            pack: pack.or_else(|| self.pack.clone()).filter(|pack| *pack != Self::AUTO),
+            pack: pack.or_else(|| self.pack.clone()),
             quality: quality.or(self.quality),
             interval: interval.or(self.interval),
             created_at: self.created_at,

@@ -17,7 +17,7 @@ use super::schedule::{self, Key, Next};
 use super::tally::Outcome;
 use super::{Captures, Inner};
 use crate::base::error::Result;
-use crate::reading::{self, Coded, Read, Shown};
+use crate::reading::{Coded, Read, Shown};
 use crate::sources::{Captured, Cause, Failure, FailureKind, Puller};
 use crate::streams::{Change, Picture};
 
@@ -193,7 +193,7 @@ async fn attempt(
     }
     inner.tally.fetch.add(inner.clock.now().since(began));
     let captured = captured?;
-    let pack = definition.pack.as_deref().unwrap_or(reading::AUTO);
+    let pack = definition.pack.as_deref().unwrap_or(&settings.pack);
     let reads = inner.reader.wants(pack);
     if !settings.decode && !reads {
         return Ok((captured, None));

@@ -19,6 +19,8 @@ pub struct Settings {
     /// Whether a picture that can't be decoded is no capture.
     pub decode: bool,
     pub max_streams: usize,
+    /// Of a stream that has none of its own.
+    pub pack: String,
 }
 
 impl Settings {
@@ -27,8 +29,9 @@ impl Settings {
     }
 }
 
-impl From<&config::Capture> for Settings {
-    fn from(capture: &config::Capture) -> Self {
+impl From<&config::Config> for Settings {
+    fn from(config: &config::Config) -> Self {
+        let capture = &config.capture;
         Self {
             interval: capture.interval,
             max_concurrent: capture.max_concurrent,
@@ -36,6 +39,7 @@ impl From<&config::Capture> for Settings {
             timeout: capture.timeout,
             decode: capture.decode,
             max_streams: capture.max_streams,
+            pack: config.packs.default.clone(),
         }
     }
 }

@@ -92,6 +92,7 @@ fn checks(config: &Config) -> Vec<Check> {
         Check::ok("FFmpeg libraries", format!("libavcodec {}", media::version())),
         encoder("libx264", VideoCodec::H264, Codec::H264, &config.recording),
         encoder("MPEG-4 encoder", VideoCodec::Mpeg4, Codec::Mp4v, &config.recording),
+        ocr(),
         folder("state folder", &config.data_dir, State::Missing),
         folder("recordings folder", &config.recording.folder, State::Missing),
     ];
@@ -110,6 +111,14 @@ fn checks(config: &Config) -> Vec<Check> {
         "apt install chromium",
     ));
     checks
+}
+
+/// Whether packs can read text.
+fn ocr() -> Check {
+    match packs::readers::text::Engine::default().ready() {
+        Ok(()) => Check::ok("text on screens (OCR)", "works"),
+        Err(why) => Check::warn("text on screens (OCR)", why.to_string(), "apt install tesseract-ocr-eng"),
+    }
 }
 
 /// Whether FFmpeg can open this encoder; only the one that recordings use must be there.

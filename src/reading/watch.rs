@@ -11,7 +11,6 @@ use pixels::jpeg::{self, Decoder};
 use pixels::{I420, Matrix, Range};
 use tracing::debug;
 
-use super::library::AUTO;
 use super::{Coded, Memory, Reader, Shown};
 use crate::base::clock::{Clock, Monotonic};
 use crate::base::error::Result;
@@ -40,6 +39,8 @@ struct Inner {
 pub struct Settings {
     /// Between two pictures of a stream that are read; `None`: pushed streams are not read.
     pub interval: Option<Duration>,
+    /// Of a stream that has none of its own.
+    pub pack: String,
 }
 
 /// What is remembered of one stream.
@@ -93,14 +94,10 @@ impl Watch {
 
     /// Which pack a pushed stream is read with from now on.
     pub fn set_pack(&self, stream: &StreamName, pack: String) {
-        let mut wishes = lock(&self.0.wishes);
-        match pack.as_str() {
-            AUTO => drop(wishes.remove(stream)),
-            _ => drop(wishes.insert(stream.clone(), pack)),
-        }
+        lock(&self.0.wishes).insert(stream.clone(), pack);
     }
 
-    /// `None`: whichever accepts the picture.
+    /// `None`: the one of the settings.
     pub fn pack(&self, stream: &StreamName) -> Option<String> {
         lock(&self.0.wishes).get(stream).cloned()
     }
@@ -117,7 +114,8 @@ impl Watch {
 
     /// Reads every stream that is due.
     fn round(&self, watched: &mut BTreeMap<StreamName, Watched>, work: &mut Work) {
-        let Some(interval) = lock(&self.0.settings).interval else {
+        let Settings { interval, pack: usual } = lock(&self.0.settings).clone();
+        let Some(interval) = interval else {
             watched.clear();
             return;
         };
@@ -139,7 +137,7 @@ impl Watch {
             // From now, not from when it was due: who is late does not hurry.
             this.due = now + interval;
             let pack = self.pack(&stream.name);
-            let pack = pack.as_deref().unwrap_or(AUTO);
+            let pack = pack.as_deref().unwrap_or(&usual);
             if self.0.reader.wants(pack) {
                 self.look(&stream.name, pack, &this.memory, &frame, work);
             }

@@ -325,6 +325,13 @@ pub static SETTINGS: &[Setting] = &[
     )
     .or_null(),
     setting(
+        "packs.default",
+        Kind::Token,
+        Text("auto"),
+        "The pack that reads a stream which has none of its own: auto is whichever knows the picture, none reads nothing.",
+    )
+    .live(),
+    setting(
         "packs.push_interval",
         Kind::Seconds { from: 0.02, to: DAY },
         Whole(3),

@@ -256,6 +256,8 @@ pub struct Twitch {
 pub struct Packs {
     /// `None`: in `data_dir`.
     pub folder: Option<PathBuf>,
+    /// `auto`, `none` or a pack's id.
+    pub default: String,
     /// Between two frames of a pushed stream that are read; `None`: never.
     pub push_interval: Option<Duration>,
     pub events_age: Duration,
@@ -325,6 +327,7 @@ impl Config {
             capture: Capture::build(values),
             packs: Packs {
                 folder: values.some_text("packs.folder").map(PathBuf::from),
+                default: values.text("packs.default").to_owned(),
                 push_interval: values.some_seconds("packs.push_interval"),
                 events_age: Duration::from_hours(24 * values.whole::<u64>("packs.events_days")),
                 max_events: values.whole("packs.max_events"),
