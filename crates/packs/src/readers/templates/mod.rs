@@ -174,13 +174,13 @@ impl Templates {
                 .filter(|other| sure[*other].is_some())
                 .min_by_key(|other| slot.abs_diff(*other));
             if let Some(place) = near.and_then(|other| sure[other]) {
-                candidates[slot] = self.candidates(field, field.around(place), &mut scratch);
+                candidates[slot] = self.candidates(field, std::iter::once(place), &mut scratch);
             }
         }
         candidates
     }
 
-    /// The pictures most alike to what `field` shows at one of `places`: the best of each item, the likeliest first.
+    /// The pictures most alike to what `field` shows at one of `places` or a sample off: the best of each item, the likeliest first.
     fn candidates(
         &self,
         field: &Field,
