@@ -12,7 +12,7 @@ type Rgb = [f32; 3];
 /// Heroes with hardly any structure, as a game has some.
 const FLAT: [&str; 6] = ["wisp", "ogre_magi", "enigma", "spectre", "morphling", "arc_warden"];
 
-/// Heroes drawn over the same base as another's: told apart by details only.
+/// Heroes in the colours and before the ground of another: told apart by their figures only.
 const ALIKE: [(&str, &str); 6] = [
     ("lion", "lina"),
     ("skywrath_mage", "silencer"),
@@ -35,15 +35,12 @@ pub(super) fn draw(tag: &str, variant: &str) -> Vec<u8> {
     let mut ground = Dice::new(11, base, 1);
     let look = Look::of(&mut ground, flat);
     easel.ground(&mut ground, &look, flat);
-    let pose = format!("{base} {variant}");
+    let pose = format!("{tag} {variant}");
     let mut dice = Dice::new(11, &pose, 2);
     if flat {
         easel.glow(&mut dice, &look);
     } else {
         easel.figure(&mut dice, &look);
-    }
-    if base != tag {
-        easel.marks(&mut Dice::new(11, tag, 3));
     }
     easel.finish(&mut Dice::new(11, &pose, 4), if flat { 4.0 } else { 9.0 })
 }
@@ -263,16 +260,6 @@ impl Easel {
                     look.metal,
                 );
             }
-        }
-    }
-
-    /// What tells a hero from the one it is alike.
-    fn marks(&mut self, dice: &mut Dice) {
-        for _ in 0..6 {
-            let from = (dice.between(20.0, 236.0), dice.between(10.0, 134.0));
-            let to = (from.0 + dice.between(-60.0, 60.0), from.1 + dice.between(-50.0, 50.0));
-            let colour = tone(dice.part(), 0.8, dice.between(0.1, 1.0));
-            self.stroke(from, to, (dice.between(8.0, 26.0), 4.0), colour);
         }
     }
 

@@ -8,16 +8,18 @@ use super::letters::{Face, Side, word};
 use super::paint::{Mask, side, tint, upright};
 use super::stage::Stage;
 use crate::dice::Dice;
-use crate::picture::canvas::{Area, Canvas, Colour, byte, rgb, whole};
+use crate::picture::canvas::{Area, Canvas, Colour, byte, position, rgb, whole};
 
 /// The game's part of the frame under one colour.
 pub(super) fn shade(stage: Stage, colour: Colour, opacity: f32, out: &mut I420) {
-    let area = upright(0.0, side(stage.title), side(stage.width), side(stage.rows()));
-    if opacity >= 1.0 {
-        let (right, bottom) = (stage.width.cast_signed(), stage.height.cast_signed());
-        Canvas { picture: out }.fill(Area(0, stage.title.cast_signed(), right, bottom), colour);
-    } else {
-        tint(out, &Mask::quad(&area), colour, opacity);
+    let rows = [stage.title, stage.title / 2, stage.title / 2];
+    for ((plane, first), value) in out.planes_mut().into_iter().zip(rows).zip(colour) {
+        // Every sample becomes what its value becomes: a whole frame is a table's look-up.
+        let becomes: [u8; 256] =
+            std::array::from_fn(|code| byte(position(code) * (1.0 - opacity) + f32::from(value) * opacity));
+        for y in first..plane.height {
+            plane.row_mut(y).iter_mut().for_each(|sample| *sample = becomes[usize::from(*sample)]);
+        }
     }
 }
 
