@@ -1,7 +1,7 @@
 //! `onair demo`: the server, and streams it makes itself, so that there is something to see.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,9 @@ use bytes::Bytes;
 use clap::Args;
 use pixels::jpeg::Encoder;
 use pixels::{I420, Matrix, Range};
-use sim::picture::{Kind as Drawing, TestPicture};
+use sim::hud::portraits;
+use sim::hud::{Drawing, Game, Stage};
+use sim::picture::{Kind, TestPicture};
 use sim::world::{self, World};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -25,9 +27,10 @@ use crate::base::error::{Error, Result};
 use crate::base::tasks::Tasks;
 use crate::streams::StreamName;
 
-/// Start the server, push two moving test pictures to it, and follow four channels of a stand-in Twitch
+/// Start the server, push two moving test pictures and two games to it, and follow four channels of a stand-in Twitch
 ///
-/// Needs no internet. Its state is kept in data/demo.
+/// The games, a football match and one like Dota, are drawn with their HUDs, so that packs have something to read. Needs no
+/// internet. Its state is kept in data/demo.
 #[derive(Args, Debug)]
 pub(super) struct Demo {
     /// Configuration file [default: config.yaml if there is one]
@@ -44,6 +47,7 @@ impl Demo {
         let mut settings = twitch.settings()?;
         settings.extend(serve::pairs(&self.set)?);
         let resolved = serve::resolve(self.config, settings)?;
+        hand_portraits(&crate::app::packs_folder(&resolved.config))?;
         let token = resolved.config.auth.token.clone();
         let pushers = Tasks::default();
         pushers.spawn("stand-in Twitch", world::serve(twitch.listener, twitch.world));
@@ -54,10 +58,16 @@ impl Demo {
             };
             let local = format!("http://localhost:{}", address.port());
             say(&format!("\n  Open {local}\n"));
-            for (name, drawing) in [("test-bars", Drawing::Bars), ("test-court", Drawing::Court)] {
+            let shows = [
+                ("test-bars", Show::Test(Kind::Bars)),
+                ("test-court", Show::Test(Kind::Court)),
+                ("football", Show::Match(Game::Football)),
+                ("dota", Show::Match(Game::Dota)),
+            ];
+            for (name, show) in shows {
                 let token = token.as_ref().map(|token| token.reveal().to_owned());
-                if let Err(e) = push(&pushers, &local, name, drawing, token) {
-                    error!(error = %e, stream = name, "the test picture can't be pushed");
+                if let Err(e) = push(&pushers, &local, name, show, token) {
+                    error!(error = %e, stream = name, "the drawn pictures can't be pushed");
                 }
             }
         };
@@ -107,36 +117,83 @@ impl StandIn {
     }
 }
 
-/// Pushes a test picture over HTTP, as any publisher would.
-fn push(
-    tasks: &Tasks,
-    server: &str,
-    name: &'static str,
-    drawing: Drawing,
-    token: Option<String>,
-) -> Result<()> {
-    const SIZE: (u32, u32) = (960, 540);
-    const PERIOD: Duration = Duration::from_millis(40);
+/// Puts the drawn heroes' portraits where the Dota pack looks for those that are fetched: the demo's bar shows them.
+fn hand_portraits(packs: &Path) -> Result<()> {
+    let folder = packs.join("dota2/portraits");
+    if !portraits::are_in(&folder) {
+        portraits::write(&folder)
+            .map_err(|e| Error::internal(format!("can't write {}", folder.display()), e))?;
+    }
+    Ok(())
+}
+
+/// What a pushed stream shows.
+#[derive(Clone, Copy)]
+enum Show {
+    Test(Kind),
+    /// Matches one after the other.
+    Match(Game),
+}
+
+impl Show {
+    /// Long enough to look real, short enough that a goal falls in the first minute.
+    const MATCH: Duration = Duration::from_secs(180);
+
+    const fn size(self) -> (u32, u32) {
+        match self {
+            Self::Test(_) => (960, 540),
+            Self::Match(_) => (1280, 720),
+        }
+    }
+
+    const fn period(self) -> Duration {
+        Duration::from_millis(match self {
+            Self::Test(_) => 40,
+            Self::Match(_) => 66,
+        })
+    }
+
+    /// What draws its pictures, one after the other.
+    fn drawer(self, name: &str) -> Box<dyn FnMut(u32, Duration, &mut I420)> {
+        let (width, height) = self.size();
+        match self {
+            Self::Test(kind) => {
+                let mut picture = TestPicture::new(kind, width, height, name);
+                Box::new(move |number, due, canvas| picture.draw(u64::from(number), due, canvas))
+            }
+            Self::Match(game) => {
+                let mut drawing = Drawing::new(game, 1, Self::MATCH, Stage::new(width, height));
+                Box::new(move |_, due, canvas| {
+                    // What is true of it is the packs' to find out.
+                    let _ = drawing.draw(due, canvas);
+                })
+            }
+        }
+    }
+}
+
+/// Pushes drawn pictures over HTTP, as any publisher would.
+fn push(tasks: &Tasks, server: &str, name: &'static str, show: Show, token: Option<String>) -> Result<()> {
     let mut target =
         sender::Target::new(http::client()?, server, &StreamName::parse(name)?, token.as_deref())?;
     let mut encoder = Encoder::new(80).map_err(|e| Error::internal("can't encode JPEG", e))?;
     let (frames, mut inbox) = mpsc::channel(2);
     tasks.thread(name, 1 << 20, move || {
-        let mut picture = TestPicture::new(drawing, SIZE.0, SIZE.1, name);
-        let mut canvas = I420::new(SIZE.0, SIZE.1, Range::Full, Matrix::Bt601);
+        let mut draw = show.drawer(name);
+        let mut canvas = I420::new(2, 2, Range::Full, Matrix::Bt601);
         for number in 0_u32.. {
-            let due = PERIOD * number;
-            picture.draw(u64::from(number), due, &mut canvas);
+            let due = show.period() * number;
+            draw(number, due, &mut canvas);
             let jpeg: Bytes = encoder.encode(&canvas).expect("a canvas we made can be encoded").into();
             if frames.blocking_send(Timed { jpeg, due }).is_err() {
                 return;
             }
         }
     })?;
-    tasks.spawn("test picture", async move {
+    tasks.spawn("drawn pictures", async move {
         let mut progress = Progress::quiet(name);
         if let Err(e) = target.send_all(&mut inbox, false, &mut progress).await {
-            error!(error = %e, stream = name, "the test picture is not pushed any more");
+            error!(error = %e, stream = name, "the drawn pictures are not pushed any more");
         }
     });
     Ok(())
