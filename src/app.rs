@@ -22,7 +22,7 @@ use crate::roster::Roster;
 use crate::sources::push::{self, Push};
 use crate::sources::rtmp::{self, Rtmp};
 use crate::streams::{self, Registry};
-use crate::{egress, sources, store};
+use crate::{bus, egress, sources, store};
 
 /// The running program.
 pub struct App {
@@ -61,6 +61,9 @@ impl App {
         let (reader, records) = Reader::new(library, clock.clone());
         let watch =
             Watch::start(registry.clone(), reader.clone(), watch_settings(&config), clock.clone(), &tasks)?;
+        let bus_settings =
+            bus::Settings { data_dir: config.data_dir.clone(), retention: bus::Topic::retention };
+        let bus = bus::open(&bus_settings, &tasks, &clock).await?;
         let events = Events::start(events::Parts {
             data_dir: config.data_dir.clone(),
             limits: events_limits(&config),
@@ -68,6 +71,7 @@ impl App {
             tasks: tasks.clone(),
             registry: registry.clone(),
             records,
+            bus: Arc::clone(&bus),
         })
         .await?;
         let captures = Captures::start(capture::Parts {
@@ -113,6 +117,7 @@ impl App {
             reader,
             watch,
             events,
+            bus,
             store,
             cleanup: cleanup.clone(),
             config: config.clone(),

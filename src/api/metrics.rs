@@ -17,6 +17,7 @@ use prometheus_client::registry::{Registry as Metrics, Unit};
 use crate::base::clock::{Clock, Monotonic};
 use crate::base::histogram::Snapshot;
 use crate::base::tasks::Tasks;
+use crate::bus::Bus;
 use crate::capture::Captures;
 use crate::events::Events;
 use crate::reading::Reader;
@@ -53,6 +54,7 @@ pub(super) struct Sources {
     pub(super) captures: Captures,
     pub(super) reader: Reader,
     pub(super) events: Events,
+    pub(super) bus: Arc<dyn Bus>,
     pub(super) store: Arc<dyn Store>,
     pub(super) push: Push,
     pub(super) rtmp: Rtmp,
@@ -334,7 +336,15 @@ impl Sources {
         let bare = events.without_evidence;
         to.counter("events_without_evidence", "Events whose picture could not be kept", None, bare)?;
         to.counter("events_removed", "Events that were too old or too many", None, events.removed)?;
-        to.gauge("readings_kept", "Readings in memory", None, events.readings as f64)
+        to.counter("events_not_told", "Times the bus did not take an event yet", None, events.untold)?;
+        to.gauge("readings_kept", "Readings in memory", None, events.readings as f64)?;
+        let bus = self.bus.figures();
+        to.counter("bus_appended", "Messages put on the bus", None, bus.appended)?;
+        to.counter("bus_dropped", "Messages the bus had no room for", None, bus.dropped)?;
+        to.counter("bus_expired", "Messages on the bus that were too old or too many", None, bus.expired)?;
+        to.counter("bus_failures", "Calls to the bus that were not done", None, bus.failures)?;
+        to.gauge("bus_queue", "Messages that wait for the bus", None, bus.waiting.0 as f64)?;
+        to.histogram("bus_append", "Time until an appended message is durable", &bus.append_latency)
     }
 
     fn captures(&self, to: &mut Writer<'_, '_>) -> fmt::Result {

@@ -36,6 +36,7 @@ use crate::base::config::Config;
 use crate::base::error::Result;
 use crate::base::listen;
 use crate::base::tasks::Tasks;
+use crate::bus::Bus;
 use crate::capture::Captures;
 use crate::cleanup::Cleanup;
 use crate::controls::Controls;
@@ -63,6 +64,7 @@ pub struct Parts {
     pub reader: Reader,
     pub watch: Watch,
     pub events: Events,
+    pub bus: Arc<dyn Bus>,
     pub store: Arc<dyn Store>,
     pub cleanup: Cleanup,
 }
@@ -83,6 +85,7 @@ pub struct Inner {
     reader: Reader,
     watch: Watch,
     events: Events,
+    bus: Arc<dyn Bus>,
     store: Arc<dyn Store>,
     cleanup: Cleanup,
     fans: fan::Fans,
@@ -122,6 +125,7 @@ impl Api {
             reader,
             watch,
             events,
+            bus,
             store,
             cleanup,
         } = parts;
@@ -132,6 +136,7 @@ impl Api {
             captures: captures.clone(),
             reader: reader.clone(),
             events: events.clone(),
+            bus: Arc::clone(&bus),
             store: Arc::clone(&store),
             push: push.clone(),
             rtmp,
@@ -154,6 +159,7 @@ impl Api {
             reader,
             watch,
             events,
+            bus,
             store,
             cleanup,
             fans,

@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 use super::Api;
 use super::error::Problem;
 use super::wire::rounded;
+use crate::base::health;
 use crate::base::error::{Error, Result};
-use crate::store::{self, Store};
 use crate::{capture, streams};
 
 /// `healthy` with all components `ok`; `degraded` when one works with loss; `stopping` while the program ends.
@@ -51,12 +51,10 @@ impl Component {
 }
 
 /// Why the store can't be used just now.
-fn away(store: &dyn Store) -> Option<String> {
-    match store.health() {
-        store::Health::Ok => None,
-        store::Health::Away { since, reason } => {
-            Some(format!("{} away since {since}: {reason}", store.kind()))
-        }
+fn away(kind: &str, health: health::Health) -> Option<String> {
+    match health {
+        health::Health::Ok => None,
+        health::Health::Away { since, reason } => Some(format!("{kind} away since {since}: {reason}")),
     }
 }
 
@@ -74,7 +72,8 @@ pub(super) async fn health(State(api): State<Api>) -> Response {
     let components = BTreeMap::from([
         ("capture", Component::of(api.captures.trouble())),
         ("recordings", Component::of(api.recorders.trouble())),
-        ("store", Component::of(away(&*api.store))),
+        ("bus", Component::of(away(api.bus.kind(), api.bus.health()))),
+        ("store", Component::of(away(api.store.kind(), api.store.health()))),
         ("tasks", Component { status: "ok", detail: Some(format!("{panics} panics since the start")) }),
     ]);
     let degraded = components.values().any(|component| component.status != "ok");

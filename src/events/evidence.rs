@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
+use tracing::warn;
 
 use super::shape::Event;
 use crate::base::clock::MediaTime;
@@ -70,6 +71,20 @@ impl Evidence {
                 capture::read_shot(&folder.join(Self::KEYFRAME)).map(|shot| Coded::Keyframe(shot.keyframe))
             }
             Err(e) => Err(Error::internal("the evidence can't be read", e)),
+        }
+    }
+
+    /// Takes away the pictures of events that are none: a crash came between the two.
+    pub(super) fn sweep(&self, known: impl Fn(&str) -> bool) {
+        for entry in std::fs::read_dir(&self.root).into_iter().flatten().flatten() {
+            let Ok(id) = entry.file_name().into_string() else { continue };
+            // Only what we have made: a folder named by an event's id.
+            if uuid::Uuid::try_parse(&id).is_ok()
+                && !known(&id)
+                && let Err(e) = self.remove(&id)
+            {
+                warn!(event = id, error = %e, "the evidence of an event that is none can't be deleted");
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Transaction, params, params_from_iter};
 
 use super::Filter;
 use super::shape::Event;
@@ -39,7 +39,9 @@ impl File {
         file.execute_batch(
             "CREATE TABLE IF NOT EXISTS events (
                 id TEXT PRIMARY KEY, stream TEXT NOT NULL, type TEXT NOT NULL, at INTEGER NOT NULL,
-                bytes INTEGER NOT NULL, flat TEXT NOT NULL, event TEXT NOT NULL, verdict INTEGER) WITHOUT ROWID;
+                bytes INTEGER NOT NULL, flat TEXT NOT NULL, event TEXT NOT NULL, verdict INTEGER,
+                told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+             CREATE INDEX IF NOT EXISTS events_told ON events (told) WHERE told = 0;
              CREATE INDEX IF NOT EXISTS events_at ON events (at, id);
              CREATE INDEX IF NOT EXISTS events_stream ON events (stream, at, id);
              CREATE TABLE IF NOT EXISTS memory (stream TEXT PRIMARY KEY, pack TEXT NOT NULL, state TEXT NOT NULL)
@@ -49,8 +51,9 @@ impl File {
         Ok(Self(file))
     }
 
-    /// Durable when it returns.
-    pub(super) fn add(&self, event: &Event, bytes: u64) -> Result<()> {
+    /// Writes down an event with the bytes its evidence takes, and what the rules of its stream remember now: both or none, so that
+    /// a crash neither loses the event nor finds it again. Durable when it returns.
+    pub(super) fn add(&mut self, event: &Event, bytes: u64, memory: (&StreamName, &str, &str)) -> Result<()> {
         let text =
             serde_json::to_string(event).map_err(|e| Error::internal("an event can't be written", e))?;
         let flat = serde_json::to_string(&event.flat)
@@ -59,8 +62,34 @@ impl File {
         let values = params![event.id, event.stream, event.kind, event.at_ms, bytes, flat, text];
         let sql =
             "INSERT INTO events (id, stream, type, at, bytes, flat, event) VALUES (?, ?, ?, ?, ?, ?, ?)";
-        self.0.prepare(sql).and_then(|mut add| add.execute(values)).map_err(failed)?;
-        Ok(())
+        let change = self.0.transaction().map_err(failed)?;
+        change.execute(sql, values).map_err(failed)?;
+        put(&change, memory).map_err(failed)?;
+        change.commit().map_err(failed)
+    }
+
+    /// Events that the bus has not got yet, the oldest first.
+    pub(super) fn untold(&self, most: usize) -> Result<Vec<Event>> {
+        let sql = "SELECT id, at, flat, event, verdict FROM events WHERE told = 0 ORDER BY id LIMIT ?";
+        let mut query = self.0.prepare(sql).map_err(failed)?;
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let rows = query.query_map([most], row).map_err(failed)?;
+        rows.map(|found| found.map_err(failed)?).collect()
+    }
+
+    /// The bus has them now.
+    pub(super) fn told(&mut self, events: &[Event]) -> Result<()> {
+        let change = self.0.transaction().map_err(failed)?;
+        for event in events {
+            change.execute("UPDATE events SET told = 1 WHERE id = ?", [&event.id]).map_err(failed)?;
+        }
+        change.commit().map_err(failed)
+    }
+
+    /// Whether there is an event of that id.
+    pub(super) fn has(&self, id: &str) -> Result<bool> {
+        let mut query = self.0.prepare("SELECT 1 FROM events WHERE id = ?").map_err(failed)?;
+        query.exists([id]).map_err(failed)
     }
 
     pub(super) fn get(&self, id: &str) -> Result<Event> {
@@ -151,10 +180,7 @@ impl File {
     pub(super) fn remember(&mut self, memory: &[(StreamName, String, String)]) -> Result<()> {
         let change = self.0.transaction().map_err(failed)?;
         for (stream, pack, state) in memory {
-            let sql = "INSERT INTO memory (stream, pack, state) VALUES (?, ?, ?)
-                ON CONFLICT (stream) DO UPDATE SET pack = excluded.pack, state = excluded.state";
-            let values = params![stream.as_str(), pack, state];
-            change.prepare(sql).and_then(|mut put| put.execute(values)).map_err(failed)?;
+            put(&change, (stream, pack, state)).map_err(failed)?;
         }
         change.commit().map_err(failed)
     }
@@ -163,6 +189,12 @@ impl File {
         self.0.execute("DELETE FROM memory WHERE stream = ?", [stream.as_str()]).map_err(failed)?;
         Ok(())
     }
+}
+
+fn put(change: &Transaction<'_>, (stream, pack, state): (&StreamName, &str, &str)) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO memory (stream, pack, state) VALUES (?, ?, ?)
+        ON CONFLICT (stream) DO UPDATE SET pack = excluded.pack, state = excluded.state";
+    change.execute(sql, params![stream.as_str(), pack, state]).map(|_| ())
 }
 
 /// An event of a row, or why it is none.

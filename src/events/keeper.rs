@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use packs::rules::{self, State};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::file::File;
 use super::shape::{Event, Reading};
 use super::{Events, Limits};
 use crate::base::clock::{Clock, MediaTime, Monotonic};
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::queue::{Received, Receiver};
 use crate::base::tasks::Tasks;
+use crate::bus::{Bus, Message, Topic};
 use crate::reading::{Coded, Record};
 use crate::streams::{Registry, StreamName};
 
@@ -24,6 +26,7 @@ pub(super) struct Around {
     pub(super) registry: Registry,
     pub(super) tasks: Tasks,
     pub(super) records: Receiver<Record>,
+    pub(super) bus: Arc<dyn Bus>,
 }
 
 struct Keeper {
@@ -34,6 +37,10 @@ struct Keeper {
     registry: Registry,
     streams: BTreeMap<StreamName, Known>,
     tidied: Monotonic,
+    bus: Arc<dyn Bus>,
+    runtime: Handle,
+    /// Some events are not on the bus yet.
+    behind: bool,
 }
 
 /// What is remembered of one stream.
@@ -66,7 +73,7 @@ const PICTURE: usize = 256 << 10;
 
 /// Starts the thread.
 pub(super) fn start(events: &Events, file: File, limits: Limits, around: Around) -> Result<()> {
-    let Around { clock, registry, tasks, records } = around;
+    let Around { clock, registry, tasks, records, bus } = around;
     let mut streams = BTreeMap::new();
     for (stream, pack, state) in file.memory()? {
         // What an older version wrote, or nobody can read, is begun anew.
@@ -77,13 +84,19 @@ pub(super) fn start(events: &Events, file: File, limits: Limits, around: Around)
     }
     let tidied = clock.now();
     let events = events.clone();
-    let mut keeper = Keeper { events, file, limits, clock, registry, streams, tidied };
+    let runtime = Handle::current();
+    let mut keeper =
+        Keeper { events, file, limits, clock, registry, streams, tidied, bus, runtime, behind: true };
     let stop = tasks.stopping();
     tasks.thread("events", STACK, move || keeper.run(&records, &stop))
 }
 
 impl Keeper {
     fn run(&mut self, records: &Receiver<Record>, stop: &CancellationToken) {
+        let file = &self.file;
+        // What can't be asked about stays.
+        self.events.0.evidence.sweep(|id| file.has(id).unwrap_or(true));
+        self.tell();
         loop {
             match records.receive(Duration::from_millis(200)) {
                 Received::Item(record) => self.take(&record),
@@ -100,6 +113,7 @@ impl Keeper {
 
     fn take(&mut self, record: &Record) {
         if let Some(reading) = Reading::new(record) {
+            self.offer(&reading, record);
             self.events.0.readings.keep(&record.stream, Arc::new(reading));
         }
         let at = record.media_time.0.as_millisecond();
@@ -113,8 +127,13 @@ impl Keeper {
         let found = record.pack.rules.step(&mut known.state, record.reading.as_ref(), at);
         known.changed |= record.reading.is_some();
         let pictures = std::mem::take(&mut known.pictures);
-        for found in found {
-            self.write(&found, record, &pictures);
+        if !found.is_empty() {
+            // With the events, so that none is found again after a crash.
+            let state = serde_json::to_string(&known.state).unwrap_or_default();
+            for found in found {
+                self.write(&found, record, &pictures, &state);
+            }
+            self.tell();
         }
         let Some(known) = self.streams.get_mut(&record.stream) else { return };
         known.pictures = pictures;
@@ -127,7 +146,13 @@ impl Keeper {
     }
 
     /// Writes an event down, then tells of it.
-    fn write(&self, found: &rules::Event, record: &Record, pictures: &VecDeque<(i64, Coded)>) {
+    fn write(
+        &mut self,
+        found: &rules::Event,
+        record: &Record,
+        pictures: &VecDeque<(i64, Coded)>,
+        state: &str,
+    ) {
         let counters = &self.events.0.counters;
         let mut event = Event::new(found, record);
         // The picture that shows it first, or the one that confirmed it.
@@ -148,20 +173,57 @@ impl Keeper {
                 0
             }
         };
-        if let Err(e) = self.file.add(&event, bytes) {
+        let memory = (&record.stream, &*record.pack.id, state);
+        if let Err(e) = self.file.add(&event, bytes, memory) {
             counters.failed.add(1);
             warn!(stream = %record.stream, kind = event.kind, error = %e, "an event can't be written down");
             return;
         }
+        self.behind = true;
         counters.events.add(1);
         info!(stream = %record.stream, kind = event.kind, at = event.media_time, "event");
         // Nobody may be listening.
         let _ = self.events.0.news.send(Arc::new(event));
     }
 
+    /// Puts a reading on the bus; one that it has no room for is counted there.
+    fn offer(&self, reading: &Reading, record: &Record) {
+        let (topic, key, at) = (Topic::Readings, reading.stream.clone(), record.media_time);
+        let offered = serde_json::to_string(reading)
+            .map_err(|e| Error::internal("a reading can't be written", e))
+            .and_then(|payload| self.bus.offer(Message { topic, key, at, payload }));
+        if let Err(e) = offered {
+            debug!(stream = %record.stream, error = %e, "a reading is not on the bus");
+        }
+    }
+
+    /// Puts on the bus what is not there yet. What it does not take is told again later.
+    fn tell(&mut self) {
+        const AT_ONCE: usize = 100;
+        while self.behind {
+            let told = self.file.untold(AT_ONCE).and_then(|events| {
+                let messages: Vec<Message> = events.iter().filter_map(message).collect();
+                if !messages.is_empty() {
+                    self.runtime.block_on(self.bus.append(messages))?;
+                }
+                self.file.told(&events)?;
+                Ok(events.len())
+            });
+            match told {
+                Ok(count) => self.behind = count == AT_ONCE,
+                Err(e) => {
+                    self.events.0.counters.untold.add(1);
+                    warn!(error = %e, "events are not on the bus yet");
+                    return;
+                }
+            }
+        }
+    }
+
     fn tidy(&mut self) {
         self.tidied = self.clock.now();
         self.remember();
+        self.tell();
         let now = self.clock.now();
         let away = |(name, known): &(&StreamName, &Known)| {
             self.registry.get(name.as_str()).is_none() && now.since(known.seen) > AWAY
@@ -204,6 +266,12 @@ impl Keeper {
             Err(e) => warn!(error = %e, "what rules remember can't be written down"),
         }
     }
+}
+
+fn message(event: &Event) -> Option<Message> {
+    let at = jiff::Timestamp::from_millisecond(event.at_ms).map(MediaTime).ok()?;
+    let payload = serde_json::to_string(event).ok()?;
+    Some(Message { topic: Topic::Events, key: event.stream.clone(), at, payload })
 }
 
 fn size(coded: &Coded) -> usize {

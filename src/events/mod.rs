@@ -22,6 +22,7 @@ use crate::base::clock::{Clock, MediaTime};
 use crate::base::error::{Error, Result};
 use crate::base::queue::{Counter, Receiver};
 use crate::base::tasks::Tasks;
+use crate::bus::{Bus, Topic};
 use crate::reading::{Coded, Record};
 use crate::streams::{Registry, StreamName};
 
@@ -53,6 +54,7 @@ pub struct Parts {
     pub tasks: Tasks,
     pub registry: Registry,
     pub records: Receiver<Record>,
+    pub bus: Arc<dyn Bus>,
 }
 
 /// How much is kept: the oldest go first.
@@ -69,6 +71,7 @@ struct Counters {
     failed: Counter,
     without_evidence: Counter,
     removed: Counter,
+    untold: Counter,
 }
 
 /// Figures at one moment.
@@ -82,6 +85,8 @@ pub struct Figures {
     pub without_evidence: u64,
     /// Events that were too old or too many.
     pub removed: u64,
+    /// Times the bus did not take an event, which is told again later.
+    pub untold: u64,
     /// Readings in memory.
     pub readings: usize,
 }
@@ -109,7 +114,7 @@ impl Events {
     /// # Errors
     /// When the file can't be opened.
     pub async fn start(parts: Parts) -> Result<Self> {
-        let Parts { data_dir, limits, clock, tasks, registry, records } = parts;
+        let Parts { data_dir, limits, clock, tasks, registry, records, bus } = parts;
         let folder = data_dir.clone();
         let opened = tokio::task::spawn_blocking(move || {
             std::fs::create_dir_all(&folder)
@@ -124,8 +129,28 @@ impl Events {
             news: broadcast::channel(Self::NEWS).0,
             counters: Counters::default(),
         }));
-        keeper::start(&events, own, limits, keeper::Around { clock, registry, tasks, records })?;
+        events.restore(&*bus).await;
+        keeper::start(&events, own, limits, keeper::Around { clock, registry, tasks, records, bus })?;
         Ok(events)
+    }
+
+    /// Takes up the readings that the bus has kept. Without it there are none until the next.
+    async fn restore(&self, bus: &dyn Bus) {
+        const MOST: u64 = 20_000;
+        const AT_ONCE: usize = 1000;
+        let Ok(span) = bus.span(Topic::Readings).await else { return };
+        let mut from = span.first.max(span.next.saturating_sub(MOST));
+        while from < span.next {
+            let Ok(kept) = bus.read(Topic::Readings, from, AT_ONCE, Duration::ZERO).await else { return };
+            let Some(last) = kept.last() else { return };
+            from = last.offset + 1;
+            for message in &kept {
+                let reading = StreamName::parse(&message.key).ok().zip(Reading::kept(&message.payload));
+                if let Some((stream, reading)) = reading {
+                    self.0.readings.keep(&stream, Arc::new(reading));
+                }
+            }
+        }
     }
 
     /// Events as they are found.
@@ -184,12 +209,13 @@ impl Events {
     }
 
     pub fn figures(&self) -> Figures {
-        let Counters { events, failed, without_evidence, removed } = &self.0.counters;
+        let Counters { events, failed, without_evidence, removed, untold } = &self.0.counters;
         Figures {
             events: events.get(),
             failed: failed.get(),
             without_evidence: without_evidence.get(),
             removed: removed.get(),
+            untold: untold.get(),
             readings: self.0.readings.count(),
         }
     }

@@ -14,7 +14,7 @@ use crate::base::clock::MediaTime;
 use crate::reading::Record;
 
 /// What a pack read from one picture.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct Reading {
     pub id: String,
     pub stream: String,
@@ -35,6 +35,15 @@ pub struct Reading {
     pub frame: Option<String>,
     #[serde(skip)]
     pub(super) at: Timestamp,
+}
+
+impl Reading {
+    /// One that the bus has kept; `None` for what is none.
+    pub(super) fn kept(payload: &str) -> Option<Self> {
+        let reading: Self = serde_json::from_str(payload).ok()?;
+        let at = reading.media_time.parse().ok()?;
+        Some(Self { at, ..reading })
+    }
 }
 
 impl Reading {

@@ -11,6 +11,7 @@ use crate::base::clock::{Clock, MediaTime};
 use crate::base::error::Kind;
 use crate::base::queue::{self, Bound, Counter, Full, Sender};
 use crate::base::tasks::Tasks;
+use crate::bus::{self, Bus, Topic};
 use crate::reading::{Coded, Record, Seen};
 use crate::streams::{Registry, Settings, StreamName};
 
@@ -38,6 +39,7 @@ struct World {
     tasks: Tasks,
     pack: Arc<Pack>,
     registry: Registry,
+    bus: Arc<dyn Bus>,
 }
 
 impl World {
@@ -48,6 +50,8 @@ impl World {
         let settings =
             Settings { timeout: Duration::from_secs(300), max_concurrent: 10, max_buffer_frames: 10 };
         let registry = Registry::new(settings, clock.clone());
+        let settings = bus::Settings { data_dir: folder.to_owned(), retention: Topic::retention };
+        let bus = bus::open(&settings, &tasks, &clock).await.unwrap();
         let events = Events::start(Parts {
             data_dir: folder.to_owned(),
             limits,
@@ -55,10 +59,11 @@ impl World {
             tasks: tasks.clone(),
             registry: registry.clone(),
             records: inbox,
+            bus: Arc::clone(&bus),
         });
         let files = BTreeMap::from([("pack.toml".to_owned(), PACK.as_bytes().to_vec())]);
         let pack = Arc::new(Pack::load(&files, &BTreeMap::new()).unwrap());
-        Self { events: events.await.unwrap(), records, tasks, pack, registry }
+        Self { events: events.await.unwrap(), records, tasks, pack, registry, bus }
     }
 
     fn show(&self, stream: &StreamName, second: i64, score: i64) {
@@ -186,10 +191,16 @@ async fn what_was_half_seen_before_a_restart_is_an_event_after_it() {
 
     let world = World::new(place.path(), all()).await;
     let mut news = world.events.subscribe();
+    let before = world.events.readings(&stream, None, 10);
+    assert_eq!(before.len(), 3, "the readings of before are there again");
     world.show(&stream, 9, 1);
     let told = news.recv().await.unwrap();
     assert_eq!((told.media_time.clone(), told.media_time_error_ms), (at(6).to_string(), 3000));
     assert!(world.registry.is_empty());
+    let kept = world.bus.read(Topic::Events, 0, 10, Duration::from_secs(10)).await.unwrap();
+    let on_bus: Vec<serde_json::Value> =
+        kept.iter().map(|message| serde_json::from_str(&message.payload).unwrap()).collect();
+    assert_eq!((on_bus.len(), on_bus[0]["id"].as_str()), (1, Some(&*told.id)));
     world.stop().await;
 
     let world = World::new(place.path(), all()).await;

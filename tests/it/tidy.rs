@@ -204,14 +204,17 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("src/bus/", &["base", "bus"]),
     ("src/reading/", &["base", "streams", "reading"]),
     ("src/capture/", &["base", "egress", "streams", "sources", "store", "reading", "capture"]),
-    ("src/events/", &["base", "streams", "reading", "capture", "events"]),
+    ("src/events/", &["base", "bus", "streams", "reading", "capture", "events"]),
     ("src/record/", &["base", "streams", "record"]),
     ("src/cleanup.rs", &["base", "streams", "record"]),
     ("src/controls.rs", &["base", "store"]),
     ("src/roster.rs", &["base", "egress", "streams", "sources", "capture", "controls"]),
     (
         "src/api/",
-        &["base", "egress", "streams", "sources", "capture", "record", "store", "cleanup", "controls", "api"],
+        &[
+            "base", "bus", "egress", "streams", "sources", "reading", "capture", "events", "record", "store", "cleanup",
+            "controls", "api",
+        ],
     ),
 ];
 
