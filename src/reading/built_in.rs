@@ -13,7 +13,8 @@ macro_rules! pack {
 }
 
 /// In the order they are tried.
-static PACKS: &[(&str, Embedded)] = &[pack!("dota2": "heroes.toml", "pack.toml")];
+static PACKS: &[(&str, Embedded)] =
+    &[pack!("dota2": "heroes.toml", "pack.toml"), pack!("fifa20": "pack.toml")];
 
 /// The ids of the packs that come along.
 pub fn built_in_ids() -> impl Iterator<Item = &'static str> {

@@ -46,8 +46,11 @@ impl Letters {
         let tall: Vec<&Blob> = blobs.iter().filter(|blob| like_a_letter(blob, ink)).collect();
         let (top, bottom) = rows(&tall)?;
         let high = bottom - top;
-        let slack = high.div_ceil(6);
-        let inside = |blob: &Blob| blob.top + slack >= top && blob.bottom <= bottom + slack;
+        let inside = |blob: &Blob| {
+            // Room for marks above capitals and for tails below; what reaches the edge is more likely a frame.
+            let slack = if cut(blob, ink) { high.div_ceil(6) } else { high.div_ceil(3) };
+            blob.top + slack >= top && blob.bottom <= bottom + slack
+        };
         let grain = |blob: &Blob| blob.width() * 10 < high && blob.height() * 10 < high;
         let letter = |blob: &Blob| inside(blob) && !grain(blob) && blob.width() < high * 4;
         let near = |blob: &Blob| {

@@ -10,5 +10,6 @@
 
 mod draw;
 mod drawn;
+mod fifa20;
 mod numerals;
 mod real;
