@@ -146,11 +146,11 @@ impl Easel {
         let along =
             |x: f32, y: f32| ((x / ACROSS - 0.5) * cos + (y / DOWN - 0.5) * sin + 0.5).clamp(0.0, 1.0);
         self.all(|x, y| mix(look.back, look.far, along(x, y)), |_, _| 1.0);
-        for _ in 0..if flat { 4 } else { 6 } {
+        for _ in 0..6 {
             let (x, y) = (dice.between(0.0, ACROSS), dice.between(0.0, DOWN));
             let reach = dice.between(25.0, 80.0);
             let colour = tone(dice.part(), 0.6, dice.between(0.0, 1.0));
-            let strength = if flat { 0.35 } else { 0.75 };
+            let strength = if flat { 0.5 } else { 0.75 };
             self.all(|_, _| colour, |px, py| strength * (1.0 - (px - x).hypot(py - y) / reach));
         }
     }
