@@ -18,8 +18,8 @@ use signs::Sign;
 const PLACES: f32 = 1024.0;
 /// How far below its limit a sign may be between two steps of the search.
 const SLACK: f32 = 0.15;
-/// How much better another place must be than the one the pack names.
-const BETTER: f32 = 0.03;
+/// How much better another place must be than the one the pack names, and how many pixels off that is: less for less.
+const BETTER: (f32, f32) = (0.05, 4.0);
 
 /// The signs of a screen.
 #[derive(Debug)]
@@ -108,7 +108,9 @@ impl Look<'_> {
                 return None;
             }
         }
-        Some(sum)
+        let (across, down) = self.layout.units(self.picture.width, self.picture.height);
+        let off = (shift.x * across).hypot(shift.y * down);
+        Some(sum - BETTER.0 * (off / BETTER.1).min(1.0))
     }
 
     /// The place in the window where the signs fit best, as far as steps tell; the pack's own when none is much better.
@@ -117,12 +119,6 @@ impl Look<'_> {
         let (step_x, step_y) = self.steps();
         let mut best: Option<(Shift, f32)> = None;
         for &scale in &self.gate.scales {
-            let home = Shift { scale, ..Shift::NONE };
-            if let Some(fit) = self.fit(home, SLACK)
-                && best.is_none_or(|(_, other)| fit + BETTER > other)
-            {
-                best = Some((home, fit + BETTER));
-            }
             for y in steps(up, down, step_y) {
                 for x in steps(left, right, step_x) {
                     let shift = Shift { x, y, scale };
@@ -164,7 +160,7 @@ impl Look<'_> {
                     ..middle
                 };
                 if let Some(fit) = self.fit(shift, SLACK)
-                    && fit > best.1 + BETTER / 4.0
+                    && fit > best.1
                 {
                     best = (shift, fit);
                 }

@@ -275,7 +275,9 @@ impl Kit<'_> {
                 }
                 raw::Sign::Hues { spots, rather_than, .. } => {
                     let all = [("spots", spots), ("rather_than", rather_than)];
-                    let all = all.iter().flat_map(|(key, spots)| spots.iter().enumerate().map(move |spot| (key, spot)));
+                    let all = all
+                        .iter()
+                        .flat_map(|(key, spots)| spots.iter().enumerate().map(move |spot| (key, spot)));
                     for (key, (number, spot)) in all {
                         let path = format!("{path}.{key}[{number}]");
                         self.area(spot.area, spot.slant, &format!("{path}.box"), found);

@@ -288,7 +288,7 @@ impl Templates {
 
 /// How often a picture of that score and margin is the right one: a logistic curve through what drawn pictures gave.
 fn confidence(score: f32, margin: f32) -> f32 {
-    let sure = 6.0 * (score - 0.55) + 16.0 * (margin - 0.05) + 1.5;
+    let sure = 6.0 * (score - 0.55) + 16.0 * (margin - 0.05) - 0.7;
     1.0 / (1.0 + (-sure).exp())
 }
 
