@@ -127,6 +127,9 @@ fn hand_portraits(packs: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Draws the picture of that number, taken at that time.
+type Drawer = Box<dyn FnMut(u32, Duration, &mut I420)>;
+
 /// What a pushed stream shows.
 #[derive(Clone, Copy)]
 enum Show {
@@ -154,7 +157,7 @@ impl Show {
     }
 
     /// What draws its pictures, one after the other.
-    fn drawer(self, name: &str) -> Box<dyn FnMut(u32, Duration, &mut I420)> {
+    fn drawer(self, name: &str) -> Drawer {
         let (width, height) = self.size();
         match self {
             Self::Test(kind) => {
