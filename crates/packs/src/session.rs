@@ -18,6 +18,9 @@ use crate::value::{Item, Read, Reading, Value};
 
 use seen::Seen;
 
+/// What is read less surely is read again, also where nothing changed.
+const SURE: f32 = 0.85;
+
 /// The memory of one stream. Cheap to make; belongs to that stream alone.
 #[derive(Default)]
 pub struct Session {
@@ -100,7 +103,12 @@ impl Session {
             outcome.boxes.extend(quads.iter().map(|quad| (Arc::clone(&region.id), *quad)));
             // Motion is about what changed, so it looks each time.
             let always = matches!(region.reader, Reader::Motion(_));
-            if !always && memory.seen.unchanged(picture, &quads) {
+            // Nor is what was read of a text without being sure taken for the next reading: it would confirm itself.
+            let sure = match region.reader {
+                Reader::Text(..) | Reader::Digits(..) => memory.values.iter().all(|(_, read)| read.confidence >= SURE),
+                _ => true,
+            };
+            if !always && memory.seen.unchanged(picture, &quads) && sure {
                 outcome.unchanged += 1;
             } else {
                 let unit = screen.layout.units(picture.width, picture.height);
