@@ -285,3 +285,88 @@ pub(crate) fn luma(bytes: &[u8]) -> Result<Plane, String> {
 fn over_black(sample: u8, alpha: u8) -> u8 {
     u8::try_from(u16::from(sample) * u16::from(alpha) / 255).unwrap_or(u8::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ITEMS: &str = "[[item]]\ntag = 'axe'\nhero_id = 2\nvariants = ['alt']\n[[item]]\ntag = 'lina'\n";
+
+    fn raw(fetch: &str) -> raw::Set {
+        let fetch = raw::Fetch { url: fetch.to_owned(), checksums: Some("sums.txt".to_owned()) };
+        let (items, folder) = ("items.toml".to_owned(), "portraits".to_owned());
+        raw::Set { items, folder, fetch: Some(fetch), crop: [0.0, 0.0, 1.0, 1.0] }
+    }
+
+    fn png(sample: impl Fn(usize) -> u8) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, 48, 24);
+        encoder.set_color(png::ColorType::Grayscale);
+        let samples: Vec<u8> = (0..48 * 24).map(sample).collect();
+        encoder.write_header().unwrap().write_image_data(&samples).unwrap();
+        bytes
+    }
+
+    fn files(list: &str, pictures: &[(&str, Vec<u8>)]) -> BTreeMap<String, Vec<u8>> {
+        let pictures = pictures.iter().map(|(name, bytes)| (format!("portraits/{name}"), bytes.clone()));
+        pictures.chain([("items.toml".to_owned(), list.as_bytes().to_vec())]).collect()
+    }
+
+    #[test]
+    fn pictures_come_from_the_pack_and_from_what_was_fetched() {
+        let striped = || png(|at| u8::try_from(at % 200).unwrap());
+        let pack = files(ITEMS, &[]);
+        let data = files("", &[("axe.png", striped()), ("axe@alt.png", striped()), ("other.png", vec![1])]);
+        let set = Set::load(&raw("https://host/{file}.png"), &pack, &data).unwrap();
+        assert_eq!((set.pictures(), set.missing(), set.items.len()), (2, 1, 2));
+        assert_eq!(set.items[0].fields.get("hero_id"), Some(&2.into()));
+        assert!(!set.items[0].fields.contains_key("variants"));
+        assert_eq!(set.fine.len(), 2 * FINE_LEN);
+        assert_eq!(set.coarse.len(), 2 * COARSE_LEN);
+    }
+
+    #[test]
+    fn what_is_to_be_fetched_is_named_with_its_checksum() {
+        let mut pack = files(ITEMS, &[]);
+        let sum = "ab".repeat(32);
+        pack.insert("sums.txt".to_owned(), format!("{sum}  axe.png\n").into_bytes());
+        let raw = raw("https://host/{tag}/{file}.png");
+        let wanted = |url: &str, pack: &BTreeMap<String, Vec<u8>>| {
+            let set = Set::load(&raw, pack, &BTreeMap::new()).unwrap();
+            let fetch = raw::Fetch { url: url.to_owned(), checksums: Some("sums.txt".to_owned()) };
+            set.wanted(&raw, &fetch, pack)
+        };
+        let found = wanted("https://host/{tag}/{file}.png", &pack).unwrap();
+        let expected = [
+            ("portraits/axe.png", "https://host/axe/axe.png"),
+            ("portraits/axe@alt.png", "https://host/axe/axe_alt.png"),
+            ("portraits/lina.png", "https://host/lina/lina.png"),
+        ];
+        assert_eq!(found.files, expected.map(|(to, from)| (to.to_owned(), from.to_owned())));
+        assert_eq!(found.checksums["portraits/axe.png"], sum);
+        for url in ["file:///etc/{file}", "https://host/all.png"] {
+            assert!(wanted(url, &pack).is_err(), "{url}");
+        }
+        pack.insert("sums.txt".to_owned(), b"12  axe.png".to_vec());
+        assert!(wanted("https://host/{file}", &pack).unwrap_err().contains("line 1"));
+    }
+
+    #[test]
+    fn bad_lists_and_pictures_are_refused_by_name() {
+        let refused = |list: &str, pictures: &[(&str, Vec<u8>)], part: &str| {
+            let message =
+                Set::load(&raw("https://h/{file}"), &files(list, pictures), &BTreeMap::new()).unwrap_err();
+            assert!(message.contains(part), "{message}");
+        };
+        refused("", &[], "[[item]]");
+        refused("[[item]]\ntag = 3", &[], "line 2");
+        refused("[[item]]\ntag = '../axe'", &[], "../axe");
+        refused("[[item]]\ntag = 'a'\n[[item]]\ntag = 'a'", &[], "two items");
+        refused(ITEMS, &[("axe.png", b"no picture".to_vec())], "axe.png: is no PNG");
+        refused(ITEMS, &[("axe.png", png(|_| 77))], "one brightness");
+        let whole = png(|at| u8::try_from(at % 200).unwrap());
+        refused(ITEMS, &[("axe.png", whole[..whole.len() / 2].to_vec())], "axe.png: is a broken PNG");
+        let outside = raw::Set { crop: [0.5, 0.0, 0.6, 1.0], ..raw("https://h/{file}") };
+        assert!(Set::load(&outside, &files(ITEMS, &[]), &BTreeMap::new()).unwrap_err().contains("crop"));
+    }
+}
