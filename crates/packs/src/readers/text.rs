@@ -4,6 +4,7 @@
 //! that costs a fraction of a millisecond and is most often sure. What is not goes to OCR, whose own confidence says
 //! little: what two ways of reading agree on is believed. Letters that the box cuts through are not read at all.
 
+use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 
 use pixels::{I420, Plane, Quad};
@@ -177,7 +178,7 @@ impl Text {
         self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
     }
 
-    /// By OCR, of the line as it is and then smaller; at most two tries.
+    /// By OCR, of the line as it is and then smaller; at most three tries.
     fn recognise(
         &self,
         ink: &Plane,
@@ -189,12 +190,8 @@ impl Text {
         let line = letters.line(ink, BORDER);
         let count = letters.columns().len();
         let mut tried: Vec<Line> = Vec::new();
-        for smaller in [false, true] {
-            let read = if smaller {
-                ocr(api, &shrunk(&line), &self.charset)
-            } else {
-                ocr(api, &line, &self.charset)
-            };
+        for part in [15, 10, 12] {
+            let read = ocr(api, &shrunk(&line, part), &self.charset);
             let Some(read) = read.filter(|read| self.matches(&read.text)) else { continue };
             let same = spelled.is_some_and(|spelled| like(&spelled.text, &read.text))
                 || tried.iter().any(|before| before.text == read.text);
@@ -229,12 +226,15 @@ fn fits(text: &str, columns: usize) -> bool {
     letters >= columns && letters <= columns * 2 + 1
 }
 
-/// At two thirds of its size.
+/// At so many fifteenths of its size.
 #[expect(clippy::cast_precision_loss, reason = "sides of a crop are far below 2^24")]
-fn shrunk(line: &Plane) -> Plane {
-    let (width, height) = (line.width as f32, line.height as f32);
-    let whole = Quad { x: 0.0, y: 0.0, width, height, slant: 0.0 };
-    crop::upright(line, &whole, line.width.div_ceil(3) * 2, line.height.div_ceil(3) * 2)
+fn shrunk(line: &Plane, part: u32) -> Cow<'_, Plane> {
+    if part == 15 {
+        return Cow::Borrowed(line);
+    }
+    let whole = Quad { x: 0.0, y: 0.0, width: line.width as f32, height: line.height as f32, slant: 0.0 };
+    let side = |side: u32| (side * part).div_ceil(15);
+    Cow::Owned(crop::upright(line, &whole, side(line.width), side(line.height)))
 }
 
 /// Dark letters on white, one line.
