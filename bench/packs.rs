@@ -9,9 +9,9 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onair::reading::{Folder, built_in};
 use ::packs::session::Outcome;
 use ::packs::{Pack, Session, Tools};
+use onair::reading::{Folder, built_in};
 use pixels::jpeg::{Decoder, Encoder, inspect};
 use pixels::{I420, Matrix, Range};
 use rustix::time::{ClockId, clock_gettime};
@@ -120,11 +120,23 @@ fn templates(dota: &Arc<Pack>, fifa: &Arc<Pack>) -> Done<Vec<Row>> {
     say(&format!("packs: dota2 worst {worst:.2} ms, amortised {amortised:.2} ms over {read} pictures"));
     let portraits = portraits().len();
     Ok(vec![
-        Row::at_most(SUBJECT, &format!("dota2 at 720p, ten slots over {portraits} portraits, worst first picture of a match"), worst, 5.0, " ms"),
+        Row::at_most(
+            SUBJECT,
+            &format!("dota2 at 720p, ten slots over {portraits} portraits, worst first picture of a match"),
+            worst,
+            5.0,
+            " ms",
+        ),
         Row::at_most(SUBJECT, "the same, amortised over a match", amortised, 2.0, " ms")
             .against(format!("{read} pictures of 8 matches, 3 s apart")),
         Row::at_most(SUBJECT, "a gate that accepts, its HUD where it was, median", median(gates), 0.3, " ms"),
-        Row::at_most(SUBJECT, "a gate that refuses another game's picture, median", median(refusals), 0.3, " ms"),
+        Row::at_most(
+            SUBJECT,
+            "a gate that refuses another game's picture, median",
+            median(refusals),
+            0.3,
+            " ms",
+        ),
     ])
 }
 
@@ -178,8 +190,18 @@ fn peers(dota: &Arc<Pack>, fifa: &Arc<Pack>, portraits: &Path) -> Done<Vec<Row>>
         let peer = peer(place.path(), (id == "dota2").then_some(portraits))?;
         say(&format!("packs: {id} {ours:.2} ms, OpenCV and Tesseract {peer:.1} ms"));
         rows.push(
-            Row::at_least(SUBJECT, &format!("CPU to read a picture with OpenCV and pytesseract against {id}'s"), peer / ours, 50.0, "×")
-                .against(format!("screen_cv2.py: {} ms; onair, nothing remembered: {} ms", short(peer), short(ours))),
+            Row::at_least(
+                SUBJECT,
+                &format!("CPU to read a picture with OpenCV and pytesseract against {id}'s"),
+                peer / ours,
+                50.0,
+                "×",
+            )
+            .against(format!(
+                "screen_cv2.py: {} ms; onair, nothing remembered: {} ms",
+                short(peer),
+                short(ours)
+            )),
         );
     }
     Ok(rows)
@@ -193,10 +215,13 @@ fn peer(frames: &Path, portraits: Option<&Path>) -> Done<f64> {
     if let Some(portraits) = portraits {
         command.arg("--portraits").arg(portraits);
     }
-    let output = command.output().map_err(|e| format!("{}: {e}; ./dev bench installs it", python.display()))?;
+    let output =
+        command.output().map_err(|e| format!("{}: {e}; ./dev bench installs it", python.display()))?;
     if !output.status.success() {
         return Err(format!("screen_cv2.py: {}", String::from_utf8_lossy(&output.stderr)).into());
     }
     let told: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&output.stdout)?;
-    told.get("cpu_ms").and_then(serde_json::Value::as_f64).ok_or_else(|| "screen_cv2.py gave no figure".into())
+    told.get("cpu_ms")
+        .and_then(serde_json::Value::as_f64)
+        .ok_or_else(|| "screen_cv2.py gave no figure".into())
 }

@@ -12,6 +12,7 @@ use crate::base::config::{Config, Resolved};
 use crate::base::error::{Error, Result};
 use crate::base::listen;
 use crate::base::tasks::Tasks;
+use crate::bus::Bus;
 use crate::capture::{self, Captures};
 use crate::cleanup::{self, Cleanup};
 use crate::controls::Controls;
@@ -56,24 +57,7 @@ impl App {
 
         let push = Push::new(registry.clone(), push_limits(&config));
         let outside = outside(&config, &clock);
-        let library = Library::open(reading::Settings { folder: packs_folder(&config) });
-        library.watch(&tasks);
-        let (reader, records) = Reader::new(library, clock.clone());
-        let watch =
-            Watch::start(registry.clone(), reader.clone(), watch_settings(&config), clock.clone(), &tasks)?;
-        let bus_settings =
-            bus::Settings { data_dir: config.data_dir.clone(), retention: bus::Topic::retention };
-        let bus = bus::open(&bus_settings, &tasks, &clock).await?;
-        let events = Events::start(events::Parts {
-            data_dir: config.data_dir.clone(),
-            limits: events_limits(&config),
-            clock: clock.clone(),
-            tasks: tasks.clone(),
-            registry: registry.clone(),
-            records,
-            bus: Arc::clone(&bus),
-        })
-        .await?;
+        let Packs { reader, watch, events, bus } = packs(&config, &registry, &clock, &tasks).await?;
         let captures = Captures::start(capture::Parts {
             settings: capture::Settings::from(&config),
             folder: config.data_dir.join("frames"),
@@ -215,6 +199,33 @@ fn egress_policy(config: &Config) -> egress::Policy {
         allowed
     });
     egress::Policy { allow_private: config.egress.allow_private, allow: allow.collect() }
+}
+
+/// All that reads screens.
+struct Packs {
+    reader: Reader,
+    watch: Watch,
+    events: Events,
+    bus: Arc<dyn Bus>,
+}
+
+async fn packs(config: &Config, registry: &Registry, clock: &Clock, tasks: &Tasks) -> Result<Packs> {
+    let library = Library::open(reading::Settings { folder: packs_folder(config) });
+    library.watch(tasks);
+    let (reader, records) = Reader::new(library, clock.clone());
+    let watch = Watch::start(registry.clone(), reader.clone(), watch_settings(config), clock.clone(), tasks)?;
+    let settings = bus::Settings { data_dir: config.data_dir.clone(), retention: bus::Topic::retention };
+    let bus = bus::open(&settings, tasks, clock).await?;
+    let parts = events::Parts {
+        data_dir: config.data_dir.clone(),
+        limits: events_limits(config),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+        registry: registry.clone(),
+        records,
+        bus: Arc::clone(&bus),
+    };
+    Ok(Packs { reader, watch, events: Events::start(parts).await?, bus })
 }
 
 /// Where packs of the user's own are, and what was fetched.

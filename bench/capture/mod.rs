@@ -150,21 +150,30 @@ async fn screens() -> Outcome<Vec<Row>> {
     const CHANNELS: u32 = 500;
     const INTERVAL: f64 = 3.0;
     let world = World::huds(CHANNELS, "480p").await?;
-    let server = world.server(INTERVAL, &["capture.quality=480p", "packs.default=auto", &world.packs()]).await?;
+    let server =
+        world.server(INTERVAL, &["capture.quality=480p", "packs.default=auto", &world.packs()]).await?;
     sleep(WARM_UP).await;
     let before = load();
     let stretch = Stretch::of(&server, &world, length().min(Duration::from_secs(120))).await?;
     let memory = server.process.memory()?.1 as f64 / 1e6;
     let figures = &stretch.figures;
     let wanted = f64::from(CHANNELS) * stretch.took.as_secs_f64() / INTERVAL;
-    let what = format!("{CHANNELS} channels × 480p with HUDs every {INTERVAL} s, {} s", stretch.took.as_secs());
+    let what =
+        format!("{CHANNELS} channels × 480p with HUDs every {INTERVAL} s, {} s", stretch.took.as_secs());
     let of = |name: &str| format!("{name}, {what}");
     let read = figures.accepted + figures.refused;
     let told = format!("load of the machine {before} to {}, by result {}", load(), figures.by_result());
     Ok(vec![
-        Row::at_least(SUBJECT, &of("captures made"), figures.captured * 100.0 / wanted, 99.5, " %").against(told),
-        Row::at_least(SUBJECT, &of("captured pictures that packs looked at"), read * 100.0 / figures.captured, 99.0, " %")
-            .against(format!("accepted {}, no HUD on it {}", figures.accepted, figures.refused)),
+        Row::at_least(SUBJECT, &of("captures made"), figures.captured * 100.0 / wanted, 99.5, " %")
+            .against(told),
+        Row::at_least(
+            SUBJECT,
+            &of("captured pictures that packs looked at"),
+            read * 100.0 / figures.captured,
+            99.0,
+            " %",
+        )
+        .against(format!("accepted {}, no HUD on it {}", figures.accepted, figures.refused)),
         Row::at_most(SUBJECT, &of("cores"), stretch.cores(), 1.8, ""),
         Row::at_most(SUBJECT, &of("peak memory"), memory, 400.0, " MB"),
     ])

@@ -149,7 +149,7 @@ pub(super) async fn read(
     }
     let bytes = whole(request).await?;
     let (reader, annotate) = (api.reader.clone(), params.annotated.is_some_and(|wanted| wanted != 0));
-    let most = u32::try_from(api.config.limits.max_side).unwrap_or(u32::MAX);
+    let most = api.config.limits.max_side;
     let tried = tokio::task::spawn_blocking(move || reader.try_on(&packs, &bytes, most, annotate));
     let (outcome, png) = tried.await.map_err(|e| Error::internal("the picture can't be read", e))??;
     let reading = outcome.reading.as_ref();

@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 use super::Api;
 use super::error::Problem;
 use super::wire::rounded;
-use crate::base::health;
 use crate::base::error::{Error, Result};
+use crate::base::health;
 use crate::{capture, streams};
 
 /// `healthy` with all components `ok`; `degraded` when one works with loss; `stopping` while the program ends.

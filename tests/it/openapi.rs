@@ -294,7 +294,11 @@ fn samples() -> Vec<Calls> {
             ],
         ),
         operation(get.clone(), "/api/events/{id}", vec![call("/api/events/nothing", 404)]),
-        operation(get.clone(), "/api/events/{id}/frame.jpg", vec![call("/api/events/nothing/frame.jpg", 404)]),
+        operation(
+            get.clone(),
+            "/api/events/{id}/frame.jpg",
+            vec![call("/api/events/nothing/frame.jpg", 404)],
+        ),
         operation(
             put.clone(),
             "/api/events/{id}/verdict",

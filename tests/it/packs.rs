@@ -63,7 +63,8 @@ async fn a_pushed_match_is_read_and_its_goal_is_an_event_with_evidence_and_verdi
     let server = Server::start(&[("packs.push_interval", "0.02")]).await;
     let mut film = Film::new(Game::Football, 1);
     let events = hud::events(Game::Football, 1, LENGTH, Duration::ZERO, LENGTH);
-    let goal = events.iter().find(|event| event.kind == "goal").expect("a match without a goal shows nothing");
+    let goal =
+        events.iter().find(|event| event.kind == "goal").expect("a match without a goal shows nothing");
     let mut ws = Ws::open(&server.ws_url("/ws")).await;
     ws.next().await;
     ws.send_json(&json!({ "type": "subscribe", "payload": { "topics": ["event"] }, "ref": 1 })).await;
@@ -123,7 +124,10 @@ async fn what_no_pack_knows_gives_nothing_and_none_reads_nothing() {
         text.lines().find_map(|text| text.strip_prefix(&*line)?.parse::<u64>().ok()).unwrap()
     };
     eventually("packs have looked at it", async || looked("refused").await > 0).await;
-    assert_eq!((looked("accepted").await, server.get("/api/streams/cam/readings").await.json()["count"].as_u64()), (0, Some(0)));
+    assert_eq!(
+        (looked("accepted").await, server.get("/api/streams/cam/readings").await.json()["count"].as_u64()),
+        (0, Some(0))
+    );
     let switched = server.put("/api/streams/cam/pack", &json!({ "pack": "none" })).await.json();
     assert_eq!(switched["pack"], "none");
     server.stop().await;
@@ -170,7 +174,11 @@ async fn a_pack_of_ones_own_is_loaded_while_the_server_runs_and_a_broken_one_cha
     std::fs::write(folder.join("pack.toml"), BOARD).unwrap();
     let version = async || server.get("/api/packs/board").await.json()["version"].clone();
     eventually("the pack is loaded", async || server.get("/api/packs/board").await.status == 200).await;
-    std::fs::write(folder.join("pack.toml"), BOARD.replace("box = [0.2", "box = [0.9").replace("1.0.0", "1.1.0")).unwrap();
+    std::fs::write(
+        folder.join("pack.toml"),
+        BOARD.replace("box = [0.2", "box = [0.9").replace("1.0.0", "1.1.0"),
+    )
+    .unwrap();
     let mut problems = Value::Null;
     eventually("the mistake is told", async || {
         problems = server.get("/api/packs/board").await.json()["problems"].clone();
@@ -178,7 +186,10 @@ async fn a_pack_of_ones_own_is_loaded_while_the_server_runs_and_a_broken_one_cha
     })
     .await;
     let problem = problems[0].as_str().unwrap();
-    assert!(problem.starts_with("pack.toml:11:") && problem.contains("reaches out of the frame"), "{problem}");
+    assert!(
+        problem.starts_with("pack.toml:11:") && problem.contains("reaches out of the frame"),
+        "{problem}"
+    );
     assert_eq!(version().await, "1.0.0");
     std::fs::write(folder.join("pack.toml"), BOARD.replace("1.0.0", "1.2.0")).unwrap();
     eventually("the mended pack is loaded", async || version().await == "1.2.0").await;
@@ -188,7 +199,12 @@ async fn a_pack_of_ones_own_is_loaded_while_the_server_runs_and_a_broken_one_cha
 
 /// The program's command line, in `folder`.
 fn onair(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_onair")).args(args).current_dir(folder).env("NO_COLOR", "1").output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_onair"))
+        .args(args)
+        .current_dir(folder)
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap()
 }
 
 fn said(output: &Output) -> String {
@@ -267,5 +283,9 @@ fn the_schema_in_the_docs_is_that_of_the_code() {
         std::fs::write(&path, &schema).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap();
-    assert!(kept == schema, "{} is out of date: UPDATE_EXAMPLES=1 cargo test --test it schema", path.display());
+    assert!(
+        kept == schema,
+        "{} is out of date: UPDATE_EXAMPLES=1 cargo test --test it schema",
+        path.display()
+    );
 }

@@ -212,8 +212,8 @@ const ARROWS: [(&str, &[&str]); 14] = [
     (
         "src/api/",
         &[
-            "base", "bus", "egress", "streams", "sources", "reading", "capture", "events", "record", "store", "cleanup",
-            "controls", "api",
+            "base", "bus", "egress", "streams", "sources", "reading", "capture", "events", "record", "store",
+            "cleanup", "controls", "api",
         ],
     ),
 ];

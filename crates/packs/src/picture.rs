@@ -50,10 +50,19 @@ mod tests {
 
     #[test]
     fn every_kind_of_png_becomes_planes_and_other_bytes_an_error() {
-        let white = |color: png::ColorType| from_png(&png(color, &vec![255; 4 * 4 * color.samples()], 4)).unwrap();
-        for color in [png::ColorType::Rgb, png::ColorType::Rgba, png::ColorType::Grayscale, png::ColorType::GrayscaleAlpha] {
+        let white =
+            |color: png::ColorType| from_png(&png(color, &vec![255; 4 * 4 * color.samples()], 4)).unwrap();
+        for color in [
+            png::ColorType::Rgb,
+            png::ColorType::Rgba,
+            png::ColorType::Grayscale,
+            png::ColorType::GrayscaleAlpha,
+        ] {
             let picture = white(color);
-            assert_eq!((picture.width, picture.height, picture.y.row(3)[3], picture.u.row(1)[1]), (4, 4, 255, 128));
+            assert_eq!(
+                (picture.width, picture.height, picture.y.row(3)[3], picture.u.row(1)[1]),
+                (4, 4, 255, 128)
+            );
         }
         let whole = png(png::ColorType::Rgb, &[7; 300], 10);
         for cut in [0, 8, 30, whole.len() / 2] {

@@ -21,7 +21,8 @@ fn packs_are_taken_or_refused_with_a_place() {
 fn the_packs_in_the_corpus_say_what_is_wrong_with_them() {
     let load = |name: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/pack").join(name);
-        let files = std::collections::BTreeMap::from([("pack.toml".to_owned(), std::fs::read(path).unwrap())]);
+        let files =
+            std::collections::BTreeMap::from([("pack.toml".to_owned(), std::fs::read(path).unwrap())]);
         packs::Pack::load(&files, &std::collections::BTreeMap::new())
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())
     };

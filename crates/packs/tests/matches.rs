@@ -31,7 +31,7 @@ impl Dice {
     }
 
     fn between(&mut self, least: i64, most: i64) -> i64 {
-        least + i64::try_from(self.below(most.abs_diff(least) + 1)).unwrap()
+        least + i64::try_from(self.below(most.abs_diff(least) + 1)).expect("it is so in a test")
     }
 
     /// Whether so many in a thousand.
@@ -69,9 +69,10 @@ fn other_digits(dice: &mut Dice, value: &Value) -> Value {
     match value {
         Value::Int(int) => {
             let length = int.to_string().len().max(1) + usize::from(dice.chance(200));
-            let digits: String =
-                (0..length).map(|_| char::from(b'0' + u8::try_from(dice.below(10)).unwrap())).collect();
-            Value::Int(digits.parse().unwrap())
+            let digits: String = (0..length)
+                .map(|_| char::from(b'0' + u8::try_from(dice.below(10)).expect("it is so in a test")))
+                .collect();
+            Value::Int(digits.parse().expect("it is so in a test"))
         }
         Value::Clock { .. } => clock(dice.between(0, 5999)),
         Value::Text(_) => Value::Text(format!("{:x}", dice.below(4096)).into()),
@@ -108,7 +109,7 @@ fn watch(rules: &Ruleset, film: &Film, dice: &mut Dice) -> Vec<Event> {
     let mut state = State::default();
     let mut events = Vec::new();
     let mut second = dice.between(0, EVERY - 1);
-    while let Some(shown) = film.seconds.get(usize::try_from(second).unwrap()) {
+    while let Some(shown) = film.seconds.get(usize::try_from(second).expect("it is so in a test")) {
         let reading = shown.as_ref().map(|shown| Arc::new(read(dice, shown)));
         events.extend(rules.step(&mut state, reading.as_ref(), second * 1000));
         second += EVERY;
@@ -122,9 +123,9 @@ fn ruleset(toml: &str) -> Ruleset {
         rules: raw::Rules,
         event: Vec<raw::Event>,
     }
-    let file: File = toml::from_str(toml).unwrap();
+    let file: File = toml::from_str(toml).expect("it is so in a test");
     let known = ["clock", "score.home", "score.away", "heroes.*"].map(Arc::from);
-    Ruleset::new(&file.rules, &file.event, &known).unwrap()
+    Ruleset::new(&file.rules, &file.event, &known).expect("it is so in a test")
 }
 
 const FOOTBALL: &str = r#"
@@ -161,7 +162,7 @@ fn football(dice: &mut Dice) -> Film {
     for _ in 0..dice.between(1, 3) {
         film.seconds.extend((0..dice.between(6, 40)).map(|_| None));
         // Game seconds in one: halves of four to fifteen minutes, or a real match.
-        let rate = [11, 7, 5, 3, 1][usize::try_from(dice.below(5)).unwrap()];
+        let rate = [11, 7, 5, 3, 1][usize::try_from(dice.below(5)).expect("it is so in a test")];
         let mut score = [0, 0];
         film.moments.push((film.seconds.len(), "kickoff"));
         for (from, to) in [(0, 2700 + dice.between(0, 240)), (2700, 5400 + dice.between(0, 300))] {
@@ -191,9 +192,9 @@ fn half(dice: &mut Dice, film: &mut Film, score: &mut [i64; 2], (from, to, rate)
         game += rate;
         quiet -= rate;
         let safe = to - game > 30 * rate && (from > 0 || (game - 2700).abs() > 30 * rate);
-        if quiet < 0 && safe && dice.chance(u64::try_from(rate).unwrap()) {
+        if quiet < 0 && safe && dice.chance(u64::try_from(rate).expect("it is so in a test")) {
             quiet = 60 + 30 * rate;
-            let side = usize::try_from(dice.below(2)).unwrap();
+            let side = usize::try_from(dice.below(2)).expect("it is so in a test");
             match dice.below(4) {
                 // The board is hidden through the celebration and shows the goal behind it.
                 0 => {
@@ -252,11 +253,12 @@ fn of_thousands_of_football_matches_every_goal_is_told_once_and_none_is_false() 
         let events = watch(&rules, &film, &mut dice);
         pictures += film.seconds.len() / 3;
         let found: Vec<_> = events.iter().filter(|event| &*event.kind == "goal").collect();
-        let sides: Vec<&str> = found.iter().map(|event| event.data["side"].as_str().unwrap()).collect();
+        let sides: Vec<&str> =
+            found.iter().map(|event| event.data["side"].as_str().expect("it is so in a test")).collect();
         let expected: Vec<&str> = film.goals.iter().map(|(_, side)| ["home", "away"][*side]).collect();
         assert_eq!(sides, expected, "seed {seed}");
         for (event, (second, _)) in found.iter().zip(&film.goals) {
-            let second = i64::try_from(*second).unwrap() * 1000;
+            let second = i64::try_from(*second).expect("it is so in a test") * 1000;
             assert!(!event.data.contains_key("uncertain"), "seed {seed}");
             // It fell after the reading before, and not after the one that is said to have shown it first: but for a few where a
             // read was wrong just so.
@@ -313,7 +315,9 @@ fn dota(dice: &mut Dice) -> Film {
         film.seconds.extend((0..dice.between(10, 60)).map(|_| None));
         let mut heroes: Vec<Option<String>> = vec![None; 10];
         let mut order: Vec<usize> = (0..10).collect();
-        (1..10).rev().for_each(|at| order.swap(at, usize::try_from(dice.below(at as u64 + 1)).unwrap()));
+        (1..10).rev().for_each(|at| {
+            order.swap(at, usize::try_from(dice.below(at as u64 + 1)).expect("it is so in a test"))
+        });
         for at in 0..70 {
             film.seconds.push(Some(Shown { clock: -160 + at, score: [0, 0], heroes: heroes.clone() }));
             if at >= 40
@@ -347,7 +351,7 @@ fn dota(dice: &mut Dice) -> Film {
                     fight = dice.between(4, 20);
                 }
                 if fight > 0 && dice.chance(150) {
-                    let side = usize::try_from(dice.below(2)).unwrap();
+                    let side = usize::try_from(dice.below(2)).expect("it is so in a test");
                     score[side] += 1;
                     film.goals.push((film.seconds.len(), side));
                 }
@@ -370,9 +374,10 @@ fn of_hundreds_of_dota_matches_every_kill_and_hero_is_told_once_and_none_is_fals
         matches += 1;
         for (side, name) in [(0, "home"), (1, "away")] {
             let found = events.iter().filter(|event| &*event.kind == "kill" && event.data["side"] == name);
-            let found: i64 = found.map(|event| event.data["kills"].as_i64().unwrap()).sum();
+            let found: i64 =
+                found.map(|event| event.data["kills"].as_i64().expect("it is so in a test")).sum();
             let expected = film.goals.iter().filter(|(_, scored)| *scored == side).count();
-            assert_eq!(usize::try_from(found).unwrap(), expected, "seed {seed}: {name}");
+            assert_eq!(usize::try_from(found).expect("it is so in a test"), expected, "seed {seed}: {name}");
             kills += expected;
         }
         for kind in ["match_start", "match_end"] {
@@ -383,7 +388,7 @@ fn of_hundreds_of_dota_matches_every_kill_and_hero_is_told_once_and_none_is_fals
         let mut picks: Vec<&str> = events
             .iter()
             .filter(|event| &*event.kind == "hero_pick")
-            .map(|event| event.data["hero"].as_str().unwrap())
+            .map(|event| event.data["hero"].as_str().expect("it is so in a test"))
             .collect();
         picks.sort_unstable();
         games += picks.len() / 10;

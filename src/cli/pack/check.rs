@@ -106,8 +106,7 @@ impl Check {
     }
 
     fn drawn(&self, library: &Library, count: u64) -> Result<ExitCode> {
-        let wanted =
-            Wanted { count, seed: self.seed, heights: self.heights.clone(), verbose: self.verbose };
+        let wanted = Wanted { count, seed: self.seed, heights: self.heights.clone(), verbose: self.verbose };
         let reports = drawn::measure(library, &self.id, &wanted, |line| say(&line))?;
         if self.markdown {
             print(&drawn::markdown(&self.id, &wanted, &reports));

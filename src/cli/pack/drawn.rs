@@ -48,7 +48,10 @@ pub(super) fn measure(
             let outcome = Session::default().read(&packs, &sample.picture, &mut tools, &since);
             for line in report.add(&expected(&packs[0], &sample.truth), &outcome) {
                 if wanted.verbose {
-                    tell(format!("{height} lines, {number} ({:?}, {:?}, {}): {line}", sample.kind, sample.coding, sample.over));
+                    tell(format!(
+                        "{height} lines, {number} ({:?}, {:?}, {}): {line}",
+                        sample.kind, sample.coding, sample.over
+                    ));
                 }
             }
         }
@@ -71,7 +74,9 @@ fn expected(pack: &Pack, truth: &Truth) -> Expected {
             (0..region.slots.len()).map(|slot| format!("{}.{slot}", region.id)).collect()
         } else {
             let id = region.id.to_string();
-            let inside = |known: &&String| **known == id || known.strip_prefix(&id).is_some_and(|rest| rest.starts_with('.'));
+            let inside = |known: &&String| {
+                **known == id || known.strip_prefix(&id).is_some_and(|rest| rest.starts_with('.'))
+            };
             pack.values().iter().filter(inside).cloned().collect()
         };
         for id in ids.into_iter().filter(|id| !truth.unsure.contains(id)) {
@@ -88,7 +93,8 @@ fn with_drawn_pictures(library: &Library, id: &str) -> Result<Pack> {
     let known = entry.pack.ok_or_else(|| Error::not_found(format!("the pack {id} can't be used")))?;
     let place = Place::new()?;
     for wanted in known.fetches.values() {
-        let folder = wanted.files.first().and_then(|(name, _)| name.rsplit_once('/')).map_or("", |(folder, _)| folder);
+        let folder =
+            wanted.files.first().and_then(|(name, _)| name.rsplit_once('/')).map_or("", |(folder, _)| folder);
         let folder = place.0.join(folder);
         let made = std::fs::create_dir_all(&folder).and_then(|()| portraits::write(&folder));
         made.map_err(|e| Error::new(ErrorKind::Internal, format!("{}: {e}", folder.display())))?;
@@ -110,7 +116,8 @@ struct Place(PathBuf);
 impl Place {
     fn new() -> Result<Self> {
         let place = std::env::temp_dir().join(format!("onair-drawn-{}", std::process::id()));
-        std::fs::create_dir_all(&place).map_err(|e| Error::internal("no folder for drawn pictures can be made", e))?;
+        std::fs::create_dir_all(&place)
+            .map_err(|e| Error::internal("no folder for drawn pictures can be made", e))?;
         Ok(Self(place))
     }
 }
@@ -127,7 +134,8 @@ impl Drop for Place {
 pub(super) fn markdown(id: &str, wanted: &Wanted, reports: &BTreeMap<u32, Report>) -> String {
     let mut lines = vec![
         format!("### {id}, {} drawn pictures a size, seed {}\n", wanted.count, wanted.seed),
-        "| lines | value | judged | right | wrong | missed | precision | recall | median ms | worst ms |".to_owned(),
+        "| lines | value | judged | right | wrong | missed | precision | recall | median ms | worst ms |"
+            .to_owned(),
         "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |".to_owned(),
     ];
     for (height, report) in reports {
@@ -137,7 +145,8 @@ pub(super) fn markdown(id: &str, wanted: &Wanted, reports: &BTreeMap<u32, Report
             let all = tally.right + tally.wrong + tally.missed + tally.empty;
             let (right, precision, recall) =
                 (tally.right + tally.empty, 100.0 * tally.precision(), 100.0 * tally.recall());
-            let time = time.map_or_else(|| " | ".to_owned(), |(middle, most)| format!("{middle:.2} | {most:.2}"));
+            let time =
+                time.map_or_else(|| " | ".to_owned(), |(middle, most)| format!("{middle:.2} | {most:.2}"));
             lines.push(format!(
                 "| {height} | `{name}` | {all} | {right} | {} | {} | {precision:.2} % | {recall:.2} % | {time} |",
                 tally.wrong, tally.missed

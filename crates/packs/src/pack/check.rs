@@ -90,36 +90,10 @@ fn pack(raw: &raw::Pack, files: &dyn Files, data: &dyn Files, found: &mut Found<
         }
         sets.insert(name.as_str(), Arc::new(loaded));
     }
-    let mut fonts = BTreeMap::new();
-    for (name, font) in &raw.fonts {
-        let path = format!("font.{name}");
-        if !stays_inside(&font.folder) {
-            found.wrong(
-                &format!("{path}.folder"),
-                format!("{:?} must be a name inside the pack's folder", font.folder),
-            );
-        } else if let Some(font) = found.take(&path, Font::load(font, files)) {
-            fonts.insert(name.as_str(), Arc::new(font));
-        }
-    }
+    let fonts = fonts(raw, files, found);
     let reference = raw.reference.map_or((1.0, 1.0), |[width, height]| (width, height));
     let kit = Kit { reference, sets, fonts, files };
-    if raw.screens.is_empty() {
-        found.wrong("screen", "a pack has at least one [[screen]]");
-    }
-    let mut screens = Vec::new();
-    let mut seen = BTreeSet::new();
-    for (number, screen) in raw.screens.iter().enumerate() {
-        let path = format!("screen[{number}]");
-        if !seen.insert(&screen.id) {
-            found.wrong(&format!("{path}.id"), format!("there are two screens {:?}", screen.id));
-        }
-        screens.extend(kit.screen(screen, &path, found));
-    }
-    if screens.len() < raw.screens.len() {
-        // What a broken screen would have given is not known: whatever names it would look wrong, too.
-        return None;
-    }
+    let screens = screens(raw, &kit, found)?;
     let mut known = known(&screens);
     let derived = derived(&raw.values, &mut known, found);
     let ids: Vec<Arc<str>> = known.into_iter().collect();
@@ -146,6 +120,39 @@ fn pack(raw: &raw::Pack, files: &dyn Files, data: &dyn Files, found: &mut Found<
         notes,
         fetches,
     })
+}
+
+fn fonts<'a>(raw: &'a raw::Pack, files: &dyn Files, found: &mut Found<'_>) -> BTreeMap<&'a str, Arc<Font>> {
+    let mut fonts = BTreeMap::new();
+    for (name, font) in &raw.fonts {
+        let path = format!("font.{name}");
+        if !stays_inside(&font.folder) {
+            found.wrong(
+                &format!("{path}.folder"),
+                format!("{:?} must be a name inside the pack's folder", font.folder),
+            );
+        } else if let Some(font) = found.take(&path, Font::load(font, files)) {
+            fonts.insert(name.as_str(), Arc::new(font));
+        }
+    }
+    fonts
+}
+
+/// `None` when one is broken: what it would have given is not known, so whatever names it would look wrong, too.
+fn screens(raw: &raw::Pack, kit: &Kit<'_>, found: &mut Found<'_>) -> Option<Vec<Screen>> {
+    if raw.screens.is_empty() {
+        found.wrong("screen", "a pack has at least one [[screen]]");
+    }
+    let mut screens = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (number, screen) in raw.screens.iter().enumerate() {
+        let path = format!("screen[{number}]");
+        if !seen.insert(&screen.id) {
+            found.wrong(&format!("{path}.id"), format!("there are two screens {:?}", screen.id));
+        }
+        screens.extend(kit.screen(screen, &path, found));
+    }
+    (screens.len() == raw.screens.len()).then_some(screens)
 }
 
 fn head(raw: &raw::Pack, found: &mut Found<'_>) {

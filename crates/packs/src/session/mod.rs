@@ -105,7 +105,9 @@ impl Session {
             let always = matches!(region.reader, Reader::Motion(_));
             // Nor is what was read of a text without being sure taken for the next reading: it would confirm itself.
             let sure = match region.reader {
-                Reader::Text(..) | Reader::Digits(..) => memory.values.iter().all(|(_, read)| read.confidence >= SURE),
+                Reader::Text(..) | Reader::Digits(..) => {
+                    memory.values.iter().all(|(_, read)| read.confidence >= SURE)
+                }
                 _ => true,
             };
             if !always && memory.seen.unchanged(picture, &quads) && sure {
