@@ -149,7 +149,7 @@ async fn many() -> Outcome<Vec<Row>> {
 async fn screens() -> Outcome<Vec<Row>> {
     const CHANNELS: u32 = 500;
     const INTERVAL: f64 = 3.0;
-    let world = World::huds(CHANNELS, "480p").await?;
+    let world = World::huds(CHANNELS, "480p30").await?;
     let server =
         world.server(INTERVAL, &["capture.quality=480p", "packs.default=auto", &world.packs()]).await?;
     sleep(WARM_UP).await;

@@ -103,13 +103,8 @@ impl Session {
             outcome.boxes.extend(quads.iter().map(|quad| (Arc::clone(&region.id), *quad)));
             // Motion is about what changed, so it looks each time.
             let always = matches!(region.reader, Reader::Motion(_));
-            // Nor is what was read of a text without being sure taken for the next reading: it would confirm itself.
-            let sure = match region.reader {
-                Reader::Text(..) | Reader::Digits(..) => {
-                    memory.values.iter().all(|(_, read)| read.confidence >= SURE)
-                }
-                _ => true,
-            };
+            // Nor is a number that was read without being sure taken for the next reading: it would confirm itself.
+            let sure = memory.values.iter().all(|(_, read)| read.confidence >= SURE || !counts(&read.value));
             if !always && memory.seen.unchanged(picture, &quads) && sure {
                 outcome.unchanged += 1;
             } else {
@@ -217,6 +212,11 @@ fn read(
         values.push((id(slot), Read { value, confidence }));
     }
     values
+}
+
+/// Whether rules count with it.
+fn counts(value: &Value) -> bool {
+    matches!(value, Value::Int(_) | Value::Clock { .. })
 }
 
 fn accepted(accept: &Accept, values: &BTreeMap<Arc<str>, Read>) -> bool {
