@@ -377,7 +377,7 @@ impl Kit<'_> {
         };
         let list = !raw.slots.is_empty();
         let reader = self.reader(raw, &format!("{path}.reader"), found)?;
-        Some(Region { id: raw.id.as_str().into(), slots, list, reader })
+        Some(Region { id: raw.id.as_str().into(), slots, list, min_lines: raw.min_lines, reader })
     }
 
     fn reader(&self, region: &raw::Region, path: &str, found: &mut Found<'_>) -> Option<Reader> {

@@ -61,6 +61,8 @@ pub struct Region {
     pub slots: Vec<Slot>,
     /// Whether the slots make a list, also when there is one.
     pub list: bool,
+    /// The least lines of a frame that it is read on.
+    pub min_lines: u32,
     pub reader: Reader,
 }
 

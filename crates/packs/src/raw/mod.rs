@@ -281,6 +281,9 @@ pub struct Region {
     /// Several boxes of the same kind, which make a list.
     #[serde(default)]
     pub slots: Vec<Slot>,
+    /// The least lines a frame must have: on smaller ones its letters are too small to be told.
+    #[serde(default)]
+    pub min_lines: u32,
     pub reader: Reader,
 }
 

@@ -93,7 +93,9 @@ impl Session {
         let screen = &pack.screens[number];
         self.regions.resize_with(screen.regions.len(), Memory::default);
         let mut values = BTreeMap::new();
-        for (region, memory) in screen.regions.iter().zip(&mut self.regions) {
+        let readable = |region: &Region| picture.height >= region.min_lines;
+        let regions = screen.regions.iter().zip(&mut self.regions).filter(|(region, _)| readable(region));
+        for (region, memory) in regions {
             let began = clock();
             let place = |slot: &crate::pack::Slot| {
                 let area = slot.spot.area(picture.width, picture.height);
