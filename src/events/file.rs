@@ -12,6 +12,9 @@ use crate::streams::StreamName;
 
 pub(super) struct File(Connection);
 
+/// What the rules of a stream remember: stream, pack, state.
+pub(super) type Remembered = (StreamName, String, String);
+
 /// Some events, and where the next begin.
 #[derive(Debug)]
 pub struct Page {
@@ -51,20 +54,23 @@ impl File {
         Ok(Self(file))
     }
 
-    /// Writes down an event with the bytes its evidence takes, and what the rules of its stream remember now: both or none, so that
-    /// a crash neither loses the event nor finds it again. Durable when it returns.
-    pub(super) fn add(&mut self, event: &Event, bytes: u64, memory: (&StreamName, &str, &str)) -> Result<()> {
-        let text =
-            serde_json::to_string(event).map_err(|e| Error::internal("an event can't be written", e))?;
-        let flat = serde_json::to_string(&event.flat)
-            .map_err(|e| Error::internal("an event can't be written", e))?;
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        let values = params![event.id, event.stream, event.kind, event.at_ms, bytes, flat, text];
-        let sql =
-            "INSERT INTO events (id, stream, type, at, bytes, flat, event) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    /// Writes down events with the bytes their evidence takes, and what the rules of their streams remember now: all or nothing, so
+    /// that a crash neither loses one nor finds one again. Durable when it returns.
+    pub(super) fn add(&mut self, events: &[(Event, u64)], memory: &[Remembered]) -> Result<()> {
+        let wrong = |e| Error::internal("an event can't be written", e);
         let change = self.0.transaction().map_err(failed)?;
-        change.execute(sql, values).map_err(failed)?;
-        put(&change, memory).map_err(failed)?;
+        for (event, bytes) in events {
+            let (text, flat) = (serde_json::to_string(event), serde_json::to_string(&event.flat));
+            let (text, flat) = (text.map_err(wrong)?, flat.map_err(wrong)?);
+            let bytes = i64::try_from(*bytes).unwrap_or(i64::MAX);
+            let values = params![event.id, event.stream, event.kind, event.at_ms, bytes, flat, text];
+            let sql =
+                "INSERT INTO events (id, stream, type, at, bytes, flat, event) VALUES (?, ?, ?, ?, ?, ?, ?)";
+            change.execute(sql, values).map_err(failed)?;
+        }
+        for remembered in memory {
+            put(&change, remembered).map_err(failed)?;
+        }
         change.commit().map_err(failed)
     }
 
@@ -176,22 +182,13 @@ impl File {
         rows.collect::<rusqlite::Result<_>>().map_err(failed)
     }
 
-    /// Writes down what the rules of some streams remember, all or none.
-    pub(super) fn remember(&mut self, memory: &[(StreamName, String, String)]) -> Result<()> {
-        let change = self.0.transaction().map_err(failed)?;
-        for (stream, pack, state) in memory {
-            put(&change, (stream, pack, state)).map_err(failed)?;
-        }
-        change.commit().map_err(failed)
-    }
-
     pub(super) fn forget(&self, stream: &StreamName) -> Result<()> {
         self.0.execute("DELETE FROM memory WHERE stream = ?", [stream.as_str()]).map_err(failed)?;
         Ok(())
     }
 }
 
-fn put(change: &Transaction<'_>, (stream, pack, state): (&StreamName, &str, &str)) -> rusqlite::Result<()> {
+fn put(change: &Transaction<'_>, (stream, pack, state): &Remembered) -> rusqlite::Result<()> {
     let sql = "INSERT INTO memory (stream, pack, state) VALUES (?, ?, ?)
         ON CONFLICT (stream) DO UPDATE SET pack = excluded.pack, state = excluded.state";
     change.execute(sql, params![stream.as_str(), pack, state]).map(|_| ())

@@ -1,6 +1,6 @@
 //! The thread that takes every record: keeps it, steps the rules, writes events down.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::file::File;
+use super::file::{File, Remembered};
 use super::shape::{Event, Reading};
 use super::{Events, Limits};
 use crate::base::clock::{Clock, MediaTime, Monotonic};
@@ -38,6 +38,8 @@ struct Keeper {
     streams: BTreeMap<StreamName, Known>,
     tidied: Monotonic,
     bus: Arc<dyn Bus>,
+    /// Events that the disk has not taken yet, the oldest first.
+    unwritten: Vec<(Event, u64)>,
     runtime: Handle,
     /// Some events are not on the bus yet.
     behind: bool,
@@ -66,6 +68,8 @@ const STACK: usize = 2 << 20;
 const TIDY: Duration = Duration::from_secs(30);
 /// What is remembered of a stream that is gone stays for so long: it may come back, as after a restart.
 const AWAY: Duration = Duration::from_hours(1);
+/// Events that may wait for the disk; of more the oldest is lost, and counted.
+const UNWRITTEN: usize = 1000;
 /// Pictures remembered of a stream.
 const PICTURES: usize = 1;
 /// The most bytes of one remembered picture: larger ones are not evidence of the moment before.
@@ -85,8 +89,19 @@ pub(super) fn start(events: &Events, file: File, limits: Limits, around: Around)
     let tidied = clock.now();
     let events = events.clone();
     let runtime = Handle::current();
-    let mut keeper =
-        Keeper { events, file, limits, clock, registry, streams, tidied, bus, runtime, behind: true };
+    let mut keeper = Keeper {
+        events,
+        file,
+        limits,
+        clock,
+        registry,
+        streams,
+        tidied,
+        bus,
+        unwritten: Vec::new(),
+        runtime,
+        behind: true,
+    };
     let stop = tasks.stopping();
     tasks.thread("events", STACK, move || keeper.run(&records, &stop))
 }
@@ -128,12 +143,10 @@ impl Keeper {
         known.changed |= record.reading.is_some();
         let pictures = std::mem::take(&mut known.pictures);
         if !found.is_empty() {
-            // With the events, so that none is found again after a crash.
-            let state = serde_json::to_string(&known.state).unwrap_or_default();
             for found in found {
-                self.write(&found, record, &pictures, &state);
+                self.find(&found, record, &pictures);
             }
-            self.tell();
+            self.write();
         }
         let Some(known) = self.streams.get_mut(&record.stream) else { return };
         known.pictures = pictures;
@@ -145,14 +158,8 @@ impl Keeper {
         }
     }
 
-    /// Writes an event down, then tells of it.
-    fn write(
-        &mut self,
-        found: &rules::Event,
-        record: &Record,
-        pictures: &VecDeque<(i64, Coded)>,
-        state: &str,
-    ) {
+    /// Keeps the picture of an event; it waits to be written down.
+    fn find(&mut self, found: &rules::Event, record: &Record, pictures: &VecDeque<(i64, Coded)>) {
         let counters = &self.events.0.counters;
         let mut event = Event::new(found, record);
         // The picture that shows it first, or the one that confirmed it.
@@ -173,17 +180,42 @@ impl Keeper {
                 0
             }
         };
-        let memory = (&record.stream, &*record.pack.id, state);
-        if let Err(e) = self.file.add(&event, bytes, memory) {
+        if self.unwritten.len() == UNWRITTEN {
             counters.failed.add(1);
-            warn!(stream = %record.stream, kind = event.kind, error = %e, "an event can't be written down");
+            self.unwritten.remove(0);
+        }
+        self.unwritten.push((event, bytes));
+    }
+
+    /// Writes down what waits for it, with what the rules of those streams remember; then tells of it. What the disk does not take
+    /// waits on.
+    fn write(&mut self) {
+        let streams: BTreeSet<&str> = self.unwritten.iter().map(|(event, _)| &*event.stream).collect();
+        let memory = self.memory(|stream, _| streams.contains(stream.as_str()));
+        if let Err(e) = self.file.add(&self.unwritten, &memory) {
+            warn!(events = self.unwritten.len(), error = %e, "events can't be written down yet");
             return;
         }
-        self.behind = true;
-        counters.events.add(1);
-        info!(stream = %record.stream, kind = event.kind, at = event.media_time, "event");
-        // Nobody may be listening.
-        let _ = self.events.0.news.send(Arc::new(event));
+        for (event, _) in std::mem::take(&mut self.unwritten) {
+            self.behind = true;
+            self.events.0.counters.events.add(1);
+            info!(stream = event.stream, kind = event.kind, at = event.media_time, "event");
+            // Nobody may be listening.
+            let _ = self.events.0.news.send(Arc::new(event));
+        }
+        self.tell();
+    }
+
+    /// What the rules of some streams remember, as it is written down.
+    fn memory(&self, wanted: impl Fn(&StreamName, &Known) -> bool) -> Vec<Remembered> {
+        let mut memory = Vec::new();
+        for (stream, known) in self.streams.iter().filter(|(stream, known)| wanted(stream, known)) {
+            match serde_json::to_string(&known.state) {
+                Ok(state) => memory.push((stream.clone(), known.pack.clone(), state)),
+                Err(e) => warn!(%stream, error = %e, "what rules remember can't be written"),
+            }
+        }
+        memory
     }
 
     /// Puts a reading on the bus; one that it has no room for is counted there.
@@ -252,16 +284,17 @@ impl Keeper {
         }
     }
 
-    /// Writes down what the rules remember, so that a restart loses no event that was half seen.
+    /// Writes down what the rules remember, so that a restart loses no event that was half seen; never before the events they
+    /// have found.
     fn remember(&mut self) {
-        let mut memory = Vec::new();
-        for (stream, known) in self.streams.iter().filter(|(_, known)| known.changed) {
-            match serde_json::to_string(&known.state) {
-                Ok(state) => memory.push((stream.clone(), known.pack.clone(), state)),
-                Err(e) => warn!(%stream, error = %e, "what rules remember can't be written"),
-            }
+        if !self.unwritten.is_empty() {
+            self.write();
         }
-        match self.file.remember(&memory) {
+        if !self.unwritten.is_empty() {
+            return;
+        }
+        let memory = self.memory(|_, known| known.changed);
+        match self.file.add(&[], &memory) {
             Ok(()) => self.streams.values_mut().for_each(|known| known.changed = false),
             Err(e) => warn!(error = %e, "what rules remember can't be written down"),
         }

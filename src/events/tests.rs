@@ -12,7 +12,7 @@ use crate::base::error::Kind;
 use crate::base::queue::{self, Bound, Counter, Full, Sender};
 use crate::base::tasks::Tasks;
 use crate::bus::{self, Bus, Topic};
-use crate::reading::{Coded, Record, Seen};
+use crate::reading::{Coded, Record};
 use crate::streams::{Registry, Settings, StreamName};
 
 const PACK: &str = r##"
@@ -82,7 +82,6 @@ impl World {
             coded: Coded::Jpeg(Bytes::from(format!("picture {second}"))),
             pack: Arc::clone(&self.pack),
             reading: Some(Arc::new(reading)),
-            seen: Arc::new(Seen::default()),
         };
         self.records.send(record, 1);
     }

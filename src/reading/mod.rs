@@ -57,15 +57,6 @@ pub struct Record {
     pub pack: Arc<Pack>,
     /// `None`: the gate refused, or too little could be read.
     pub reading: Option<Arc<packs::Reading>>,
-    /// Where the boxes lay and how long each took.
-    pub seen: Arc<Seen>,
-}
-
-/// Beside the values: what was looked at and what it cost.
-#[derive(Debug, Default)]
-pub struct Seen {
-    pub boxes: Vec<(Arc<str>, pixels::Quad)>,
-    pub times: Vec<(Arc<str>, Duration)>,
 }
 
 /// What came of one picture, before it is known where it is kept.
@@ -195,7 +186,7 @@ impl Reader {
 
     /// Hands on what was read, now that it is known when and where the picture is.
     pub fn done(&self, read: Read, stream: &StreamName, picture: Shown) {
-        let Read { pack, outcome: Outcome { reading, boxes, times, .. } } = read;
+        let Read { pack, outcome: Outcome { reading, .. } } = read;
         let weight = match &picture.coded {
             Coded::Keyframe(keyframe) => keyframe.data.len(),
             Coded::Jpeg(jpeg) => jpeg.len(),
@@ -209,7 +200,6 @@ impl Reader {
             coded,
             pack,
             reading: reading.map(Arc::new),
-            seen: Arc::new(Seen { boxes, times }),
         };
         // What has no room is counted; at the program's end nobody listens.
         let _ = self.0.records.send(record, weight + 1024);

@@ -120,9 +120,10 @@ impl Watch {
             return;
         };
         let streams = self.0.registry.all();
-        watched.retain(|name, _| streams.iter().any(|stream| stream.name == *name));
-        lock(&self.0.wishes).retain(|name, _| streams.iter().any(|stream| stream.name == *name));
-        lock(&self.0.matches).retain(|name, _| streams.iter().any(|stream| stream.name == *name));
+        let there = |name: &StreamName| self.0.registry.get(name.as_str()).is_some();
+        watched.retain(|name, _| there(name));
+        lock(&self.0.wishes).retain(|name, _| there(name));
+        lock(&self.0.matches).retain(|name, _| there(name));
         for stream in streams.iter().filter(|stream| matches!(stream.feed, Feed::Push)) {
             let now = self.0.clock.now();
             let new = || Watched { memory: Memory::default(), due: now, sequence: None };
