@@ -332,7 +332,8 @@ impl Sources {
         to.counter("read_panics", "Panics while reading", None, reading.panics)?;
         let events = self.events.figures();
         to.counter("events", "Events found", None, events.events)?;
-        to.counter("events_not_written", "Events that could not be written down", None, events.failed)?;
+        to.counter("events_lost", "Events lost because too many waited for the disk", None, events.failed)?;
+        to.counter("events_delayed", "Times the disk did not take events yet", None, events.delayed)?;
         let bare = events.without_evidence;
         to.counter("events_without_evidence", "Events whose picture could not be kept", None, bare)?;
         to.counter("events_removed", "Events that were too old or too many", None, events.removed)?;

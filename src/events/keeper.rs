@@ -193,6 +193,7 @@ impl Keeper {
         let streams: BTreeSet<&str> = self.unwritten.iter().map(|(event, _)| &*event.stream).collect();
         let memory = self.memory(|stream, _| streams.contains(stream.as_str()));
         if let Err(e) = self.file.add(&self.unwritten, &memory) {
+            self.events.0.counters.delayed.add(1);
             warn!(events = self.unwritten.len(), error = %e, "events can't be written down yet");
             return;
         }

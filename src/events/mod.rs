@@ -72,6 +72,7 @@ struct Counters {
     without_evidence: Counter,
     removed: Counter,
     untold: Counter,
+    delayed: Counter,
 }
 
 /// Figures at one moment.
@@ -79,8 +80,10 @@ struct Counters {
 pub struct Figures {
     /// Events found since the start.
     pub events: u64,
-    /// Events that could not be written down.
+    /// Events lost because too many waited for the disk.
     pub failed: u64,
+    /// Times the disk did not take events, which are written down later.
+    pub delayed: u64,
     /// Events whose picture could not be kept.
     pub without_evidence: u64,
     /// Events that were too old or too many.
@@ -209,13 +212,14 @@ impl Events {
     }
 
     pub fn figures(&self) -> Figures {
-        let Counters { events, failed, without_evidence, removed, untold } = &self.0.counters;
+        let Counters { events, failed, without_evidence, removed, untold, delayed } = &self.0.counters;
         Figures {
             events: events.get(),
             failed: failed.get(),
             without_evidence: without_evidence.get(),
             removed: removed.get(),
             untold: untold.get(),
+            delayed: delayed.get(),
             readings: self.0.readings.count(),
         }
     }

@@ -206,3 +206,38 @@ async fn what_was_half_seen_before_a_restart_is_an_event_after_it() {
     assert_eq!(world.events.list(most(10)).await.unwrap().events, [(*told).clone()]);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn events_that_the_file_does_not_take_wait_and_none_is_lost() {
+    let place = tempfile::tempdir().unwrap();
+    let world = World::new(place.path(), all()).await;
+    let stream = StreamName::parse("cup").unwrap();
+    let mut news = world.events.subscribe();
+    // Somebody else holds the file.
+    let other = rusqlite::Connection::open(place.path().join("events.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for (second, score) in [(0, 0), (3, 0), (6, 1), (9, 1)] {
+        world.show(&stream, second, score);
+    }
+    let mut again = tokio::time::interval(Duration::from_millis(20));
+    let refused = async {
+        while world.events.figures().delayed == 0 {
+            again.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), refused).await.expect("it is refused");
+    assert!(news.is_empty(), "nothing is told before it is written down");
+    other.execute_batch("ROLLBACK").unwrap();
+    for (second, score) in [(12, 1), (15, 2), (18, 2)] {
+        world.show(&stream, second, score);
+    }
+    let (first, second) = (news.recv().await.unwrap(), news.recv().await.unwrap());
+    assert_eq!(
+        (first.media_time.clone(), second.media_time.clone()),
+        (at(6).to_string(), at(15).to_string())
+    );
+    let figures = world.events.figures();
+    assert_eq!((figures.events, figures.failed), (2, 0));
+    assert_eq!(world.events.list(most(10)).await.unwrap().events.len(), 2);
+    world.stop().await;
+}
