@@ -17,6 +17,8 @@ pub mod warp;
 
 pub mod correlate;
 
+pub mod compose;
+
 pub use plane::{I420, Matrix, Plane, Range};
 pub use scale::scale;
 pub use warp::{Quad, sample, warp};
