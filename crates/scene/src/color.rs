@@ -1,0 +1,86 @@
+//! Colours: sRGB with straight alpha, read as CSS writes them.
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::read::{Slot, Spoken};
+
+/// sRGB, 8 bits each, alpha not multiplied in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Color {
+    pub r: u8,
+    pub g: u8,
+    pub b: u8,
+    /// 255 hides what is below.
+    pub a: u8,
+}
+
+impl Color {
+    pub const BLACK: Self = Self { r: 0, g: 0, b: 0, a: 255 };
+    pub const WHITE: Self = Self { r: 255, g: 255, b: 255, a: 255 };
+    pub const CLEAR: Self = Self { r: 0, g: 0, b: 0, a: 0 };
+
+    /// `#rgb #rgba #rrggbb #rrggbbaa`, `rgb()`, `rgba()`, `hsl()` and what else CSS Color 4 knows, and its names.
+    ///
+    /// Outside sRGB it is clipped. `None` for anything else, `currentcolor` and `none` too.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        /// Longer than any colour that a person writes.
+        const MOST: usize = 100;
+        if text.len() > MOST {
+            return None;
+        }
+        let color = color::parse_color(text).ok()?.to_alpha_color::<color::Srgb>();
+        if color.components.iter().any(|part| !part.is_finite()) {
+            return None;
+        }
+        let color::Rgba8 { r, g, b, a } = color.to_rgba8();
+        Some(Self { r, g, b, a })
+    }
+
+    /// The colour `part` (0 to 1) of the way to `other`, as CSS mixes legacy colours: premultiplied, in sRGB.
+    #[must_use]
+    pub fn mix(self, other: Self, part: f64) -> Self {
+        let between = |from: f64, to: f64| from + (to - from) * part.clamp(0.0, 1.0);
+        let (a0, a1) = (f64::from(self.a), f64::from(other.a));
+        let a = between(a0, a1);
+        let channel = |from: u8, to: u8| {
+            let premultiplied = between(f64::from(from) * a0, f64::from(to) * a1);
+            byte(if a > 0.0 { premultiplied / a } else { 0.0 })
+        };
+        Self {
+            r: channel(self.r, other.r),
+            g: channel(self.g, other.g),
+            b: channel(self.b, other.b),
+            a: byte(a),
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded and clamped to a byte")]
+fn byte(value: f64) -> u8 {
+    value.round().clamp(0.0, 255.0) as u8
+}
+
+/// `#rrggbb`, or `#rrggbbaa` where something shows through.
+impl Serialize for Color {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { r, g, b, a } = self;
+        match a {
+            255 => serializer.collect_str(&format_args!("#{r:02x}{g:02x}{b:02x}")),
+            _ => serializer.collect_str(&format_args!("#{r:02x}{g:02x}{b:02x}{a:02x}")),
+        }
+    }
+}
+
+impl Spoken for Color {
+    fn hear(value: &Value) -> Result<Self, String> {
+        value.as_str().and_then(Self::parse).ok_or_else(|| {
+            "must be a colour: #rgb, #rgba, #rrggbb, #rrggbbaa, rgba() or a CSS name".to_owned()
+        })
+    }
+
+    fn slot(&mut self) -> Option<Slot<'_>> {
+        Some(Slot::Color(self))
+    }
+}
