@@ -11,6 +11,7 @@ pub mod digits;
 mod glyphs;
 pub mod motion;
 mod numerals;
+mod one_thread;
 pub mod templates;
 pub mod text;
 

@@ -14,7 +14,7 @@ use tesseract::plumbing::TessBaseApi;
 
 use super::blobs::Letters;
 use super::glyphs::Spelled;
-use super::{Line, crop, numerals};
+use super::{Line, crop, numerals, one_thread};
 use crate::raw;
 
 /// Around the line, in samples: letters at the very edge are lost.
@@ -240,6 +240,7 @@ fn shrunk(line: &Plane, part: u32) -> Cow<'_, Plane> {
 /// Dark letters on white, one line.
 #[expect(clippy::cast_precision_loss, reason = "0 to 100")]
 fn ocr(api: &mut TessBaseApi, line: &Plane, charset: &CStr) -> Option<Line> {
+    one_thread::keep();
     let page: Vec<u8> = line.data.iter().map(|ink| 255 - ink).collect();
     let (width, height) = (i32::try_from(line.width).ok()?, i32::try_from(line.height).ok()?);
     api.set_variable(c"tessedit_char_whitelist", charset).ok()?;
