@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use crate::api::{self, Api, Open};
 use crate::base::clock::Clock;
-use crate::base::config::{Config, Resolved};
+use crate::base::config::{self, Config, Resolved};
 use crate::base::error::{Error, Result};
 use crate::base::listen;
 use crate::base::tasks::Tasks;
@@ -214,7 +214,9 @@ async fn packs(config: &Config, registry: &Registry, clock: &Clock, tasks: &Task
     library.watch(tasks);
     let (reader, records) = Reader::new(library, clock.clone());
     let watch = Watch::start(registry.clone(), reader.clone(), watch_settings(config), clock.clone(), tasks)?;
-    let settings = bus::Settings { data_dir: config.data_dir.clone(), retention: bus::Topic::retention };
+    let config::Bus { readings_age, events_age, max_bytes } = config.bus;
+    let retention = bus::Retention::of(readings_age, events_age, max_bytes);
+    let settings = bus::Settings { data_dir: config.data_dir.clone(), retention };
     let bus = bus::open(&settings, tasks, clock).await?;
     let parts = events::Parts {
         data_dir: config.data_dir.clone(),

@@ -78,6 +78,7 @@ function newItem(e) {
   const [button, img] = [item.querySelector('.evidence'), item.querySelector('img')];
   button.hidden = !e.frame;
   if (e.frame) img.src = pictureUrl(e.frame);
+  item.querySelector('.crops').append(...Object.entries(e.crops ?? {}).map(([region, path]) => crop(region, path)));
   button.setAttribute('aria-label', `Picture of ${e.type}, ${timeOfDay(seen)}, large`);
   button.onclick = () => {
     $('evidence').querySelector('img').src = pictureUrl(e.frame);
@@ -95,6 +96,14 @@ function newItem(e) {
       judge(item, verdict);
     });
   }
+  return item;
+}
+
+/** What a pack read of one region, as it saw it. */
+function crop(region, path) {
+  const [item, img] = [document.createElement('li'), document.createElement('img')];
+  Object.assign(img, { alt: region.replaceAll('.', ' '), title: region, loading: 'lazy', src: pictureUrl(path) });
+  item.append(img);
   return item;
 }
 

@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -147,11 +148,33 @@ pub(super) async fn frame(State(api): State<Api>, Path(id): Path<String>) -> Res
         Coded::Jpeg(jpeg) => jpeg,
         Coded::Keyframe(keyframe) => api.captures.jpeg(keyframe).await?,
     };
+    Ok(picture(jpeg))
+}
+
+/// One of the boxes that an event's rule read
+#[utoipa::path(
+    get, path = "/api/events/{id}/crops/{crop}", operation_id = "event_crop", tag = "events",
+    params(("id" = String, Path, description = "event"), ("crop" = String, Path, description = "region, and .jpg")),
+    responses(
+        (status = 200, content_type = "image/jpeg"), (status = 401, body = Problem),
+        (status = 404, body = Problem), (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn crop(
+    State(api): State<Api>,
+    Path((id, crop)): Path<(String, String)>,
+) -> Result<Response> {
+    let name = crop.strip_suffix(".jpg").ok_or_else(|| Error::not_found("crops are named REGION.jpg"))?;
+    Ok(picture(api.events.crop(&id, name).await?))
+}
+
+/// A JPEG that never changes.
+fn picture(jpeg: Bytes) -> Response {
     let mut response = ResponseBody::from(jpeg).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("image/jpeg"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600, immutable"));
-    Ok(response)
+    response
 }
 
 /// Whether an event is one.

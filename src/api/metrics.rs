@@ -1,6 +1,7 @@
 //! What Prometheus sees. Figures that live elsewhere are read when it asks, so that counting costs the frame path
 //! nothing and a stream that is gone leaves no series behind. Labels are bounded: stream, route, result.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -17,7 +18,7 @@ use prometheus_client::registry::{Registry as Metrics, Unit};
 use crate::base::clock::{Clock, Monotonic};
 use crate::base::histogram::Snapshot;
 use crate::base::tasks::Tasks;
-use crate::bus::Bus;
+use crate::bus::{Bus, Group};
 use crate::capture::Captures;
 use crate::events::Events;
 use crate::reading::Reader;
@@ -336,6 +337,11 @@ impl Sources {
         to.counter("events_delayed", "Times the disk did not take events yet", None, events.delayed)?;
         let bare = events.without_evidence;
         to.counter("events_without_evidence", "Events whose picture could not be kept", None, bare)?;
+        let dropped = events.pictures_dropped;
+        let help = "Pictures of what no rule had confirmed yet that there was no room for";
+        to.counter("events_pictures_dropped", help, None, dropped)?;
+        let bytes = events.pictures_bytes as f64;
+        to.gauge("events_pictures_bytes", "Bytes of pictures of what is not confirmed yet", None, bytes)?;
         to.counter("events_removed", "Events that were too old or too many", None, events.removed)?;
         to.counter("events_not_told", "Times the bus did not take an event yet", None, events.untold)?;
         to.gauge("readings_kept", "Readings in memory", None, events.readings as f64)?;
@@ -345,6 +351,17 @@ impl Sources {
         to.counter("bus_expired", "Messages on the bus that were too old or too many", None, bus.expired)?;
         to.counter("bus_failures", "Calls to the bus that were not done", None, bus.failures)?;
         to.gauge("bus_queue", "Messages that wait for the bus", None, bus.waiting.0 as f64)?;
+        let of = |what: fn(&Group) -> u64| {
+            let mut groups: BTreeMap<&str, u64> = BTreeMap::new();
+            bus.groups.iter().for_each(|group| *groups.entry(&*group.name).or_default() += what(group));
+            groups
+        };
+        let behind = of(|group| group.behind);
+        let behind = behind.iter().map(|(group, messages)| ([("group", *group)], *messages as f64));
+        to.gauges("bus_behind", "Messages that a group has not read yet", None, behind)?;
+        let missed = of(|group| group.missed);
+        let missed = missed.iter().map(|(group, messages)| ([("group", *group)], *messages));
+        to.counters("bus_missed", "Messages that went before a group had read them", None, missed)?;
         to.histogram("bus_append", "Time until an appended message is durable", &bus.append_latency)
     }
 

@@ -93,6 +93,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(events::list))
         .routes(routes!(events::one))
         .routes(routes!(events::frame))
+        .routes(routes!(events::crop))
         .routes(routes!(events::judge))
         .routes(routes!(packs::list))
         .routes(routes!(packs::one))

@@ -168,45 +168,90 @@ impl File {
         self.connection.execute(put, params![group, topic.name(), signed(next)]).map(drop)
     }
 
-    /// Takes out some of what is too old, too many or too much; how many messages went. Called again until none do.
-    pub(super) fn trim(&mut self, retention: fn(Topic) -> Retention, now: Wall) -> rusqlite::Result<u64> {
-        let mut gone = 0;
-        for topic in Topic::ALL {
-            let keep = retention(topic);
-            let amount = self.topics.get(&topic).copied().unwrap_or_default();
-            let age = i64::try_from(keep.age.as_millis()).unwrap_or(i64::MAX);
-            let oldest = now.0.as_millisecond().saturating_sub(age);
-            let excess = amount.messages.saturating_sub(keep.messages);
-            // The oldest ones, in their order, for as long as one bound or another is broken.
-            let mut left = amount;
-            let last = {
-                let mut select = self.connection.prepare(
-                    "SELECT offset, written, length(CAST(key AS BLOB)) + length(CAST(payload AS BLOB))
-                     FROM messages WHERE topic = ?1 ORDER BY offset LIMIT ?2",
-                )?;
-                let mut rows = select.query(params![topic.name(), Self::TRIM])?;
-                let (mut last, mut number) = (None, 0);
-                while let Some(row) = rows.next()? {
-                    let (offset, written, bytes): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-                    if number >= excess && left.bytes <= keep.bytes && written >= oldest {
-                        break;
-                    }
-                    number += 1;
-                    left.messages = left.messages.saturating_sub(1);
-                    left.bytes = left.bytes.saturating_sub(unsigned(bytes));
-                    last = Some(offset);
-                }
-                last
-            };
-            if let Some(last) = last {
-                let delete = "DELETE FROM messages WHERE topic = ?1 AND offset <= ?2";
-                self.connection.execute(delete, params![topic.name(), last])?;
-                gone += amount.messages - left.messages;
-                self.topics.insert(topic, left);
+    /// How far each group has come, of those that ever committed.
+    pub(super) fn groups(&self, most: usize) -> rusqlite::Result<Vec<(String, Topic, u64)>> {
+        let mut select =
+            self.connection.prepare("SELECT name, topic, next FROM groups ORDER BY name, topic LIMIT ?1")?;
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let mut rows = select.query([most])?;
+        let mut groups = Vec::new();
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(1)?;
+            // A topic that a later version knows is none of ours.
+            if let Some(topic) = Topic::ALL.into_iter().find(|topic| topic.name() == name) {
+                groups.push((row.get(0)?, topic, unsigned(row.get(2)?)));
             }
         }
-        Ok(gone)
+        Ok(groups)
     }
+
+    /// Takes out some of what is too old, too many or too much. Called again until nothing goes.
+    pub(super) fn trim(
+        &mut self,
+        retention: &BTreeMap<Topic, Retention>,
+        now: Wall,
+    ) -> rusqlite::Result<Trimmed> {
+        let mut trimmed = Trimmed::default();
+        for topic in Topic::ALL {
+            let keep = retention.get(&topic).copied().unwrap_or_else(|| topic.retention());
+            let amount = self.topics.get(&topic).copied().unwrap_or_default();
+            let Some((first, last, left)) = self.excess(topic, amount, keep, now)? else { continue };
+            if !topic.is_compacted() {
+                let mut behind = self
+                    .connection
+                    .prepare("SELECT name, next FROM groups WHERE topic = ?1 AND next <= ?2")?;
+                let mut rows = behind.query(params![topic.name(), last])?;
+                while let Some(row) = rows.next()? {
+                    let next: i64 = row.get(1)?;
+                    trimmed.missed.push((row.get(0)?, topic, unsigned(last + 1 - next.max(first))));
+                }
+            }
+            let delete = "DELETE FROM messages WHERE topic = ?1 AND offset <= ?2";
+            self.connection.execute(delete, params![topic.name(), last])?;
+            trimmed.gone += amount.messages - left.messages;
+            self.topics.insert(topic, left);
+        }
+        Ok(trimmed)
+    }
+
+    /// The oldest messages of a topic that are to go, in their order, for as long as one bound or another is broken: the first, the
+    /// last, and what is left then.
+    fn excess(
+        &self,
+        topic: Topic,
+        amount: Amount,
+        keep: Retention,
+        now: Wall,
+    ) -> rusqlite::Result<Option<(i64, i64, Amount)>> {
+        let age = i64::try_from(keep.age.as_millis()).unwrap_or(i64::MAX);
+        let oldest = now.0.as_millisecond().saturating_sub(age);
+        let excess = amount.messages.saturating_sub(keep.messages);
+        let mut select = self.connection.prepare(
+            "SELECT offset, written, length(CAST(key AS BLOB)) + length(CAST(payload AS BLOB))
+             FROM messages WHERE topic = ?1 ORDER BY offset LIMIT ?2",
+        )?;
+        let mut rows = select.query(params![topic.name(), Self::TRIM])?;
+        let (mut left, mut found, mut number) = (amount, None, 0);
+        while let Some(row) = rows.next()? {
+            let (offset, written, bytes): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            if number >= excess && left.bytes <= keep.bytes && written >= oldest {
+                break;
+            }
+            number += 1;
+            left.messages = left.messages.saturating_sub(1);
+            left.bytes = left.bytes.saturating_sub(unsigned(bytes));
+            found = Some((found.map_or(offset, |(first, _)| first), offset));
+        }
+        Ok(found.map(|(first, last)| (first, last, left)))
+    }
+}
+
+/// What went, and who had not read it.
+#[derive(Debug, Default)]
+pub(super) struct Trimmed {
+    pub(super) gone: u64,
+    /// Group, topic, messages.
+    pub(super) missed: Vec<(String, Topic, u64)>,
 }
 
 /// What we wrote is never negative; what somebody else did counts as nothing.

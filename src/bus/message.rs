@@ -41,7 +41,7 @@ impl Topic {
         matches!(self, Self::Streams)
     }
 
-    /// How much is kept unless settings say otherwise.
+    /// How much is kept where nobody says otherwise.
     #[must_use]
     pub const fn retention(self) -> Retention {
         match self {

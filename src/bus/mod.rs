@@ -9,6 +9,7 @@ mod file;
 mod message;
 mod sqlite;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,12 +26,31 @@ pub use consumer::{Consumer, Start};
 pub use message::{Kept, Message, Topic};
 
 /// How much of a topic is kept: the oldest go first, also when a group has not read them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     pub age: Duration,
     pub messages: u64,
     /// Of keys and payloads.
     pub bytes: u64,
+}
+
+impl Retention {
+    /// For each topic, of how long and in how much room all of them may be kept: a quarter of it each for readings and
+    /// segments, an eighth for events, for what clips are asked for and for clips.
+    #[must_use]
+    pub fn of(readings: Duration, events: Duration, bytes: u64) -> BTreeMap<Topic, Self> {
+        let of = |topic: Topic| {
+            let usual = topic.retention();
+            match topic {
+                Topic::Streams => Self { bytes: bytes / 32, ..usual },
+                Topic::Segments | Topic::Readings => Self { age: readings, bytes: bytes / 4, ..usual },
+                Topic::Events | Topic::ClipRequests | Topic::Clips => {
+                    Self { age: events, bytes: bytes / 8, ..usual }
+                }
+            }
+        };
+        Topic::ALL.into_iter().map(|topic| (topic, of(topic))).collect()
+    }
 }
 
 /// A stretch of a topic that is kept: from `first` on, up to and without `next`.
@@ -104,14 +124,31 @@ pub struct Figures {
     pub waiting: (usize, usize),
     /// How long appends took that were done.
     pub append_latency: Snapshot,
+    /// By group and topic, at most the first [`Figures::GROUPS`] of them.
+    pub groups: Vec<Group>,
+}
+
+impl Figures {
+    pub const GROUPS: usize = 100;
+}
+
+/// How a group fares that reads a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    pub name: String,
+    pub topic: Topic,
+    /// Messages that it has not committed yet.
+    pub behind: u64,
+    /// Messages that went before it had committed them, since the start.
+    pub missed: u64,
 }
 
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where the file lies.
     pub data_dir: PathBuf,
-    /// For each topic.
-    pub retention: fn(Topic) -> Retention,
+    /// By topic; what is left out is kept as [`Topic::retention`] says.
+    pub retention: BTreeMap<Topic, Retention>,
 }
 
 /// Opens the bus.

@@ -5,17 +5,19 @@
 //! offered in one that drops its oldest.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::btree_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
-use super::file::File;
+use super::file::{File, Trimmed};
 use super::message::{Kept, Message, Topic};
-use super::{Bus, Figures, Health, Retention, Settings, Span};
+use super::{Bus, Figures, Group, Health, Retention, Settings, Span};
 use crate::base::clock::{Clock, Monotonic};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::health::Presence;
@@ -41,6 +43,7 @@ struct Meter {
     expired: Counter,
     failures: Counter,
     latency: Histogram,
+    groups: Mutex<Vec<Group>>,
 }
 
 enum Job {
@@ -75,6 +78,7 @@ impl Sqlite {
             expired: Counter::default(),
             failures: Counter::default(),
             latency: Histogram::new(&Self::SECONDS),
+            groups: Mutex::default(),
         });
         let (jobs, inbox) = queue::bounded(Self::WAITING, Full::DropNewest, Counter::default());
         let (offers, offered) = queue::bounded(Self::OFFERED, Full::DropOldest, meter.dropped.clone());
@@ -86,7 +90,7 @@ impl Sqlite {
             ends.insert(topic, end);
         }
         let (folder, metered, stop) = (settings.data_dir.clone(), Arc::clone(&meter), tasks.stopping());
-        let retention = settings.retention;
+        let retention = settings.retention.clone();
         tasks.thread("bus", Self::STACK_BYTES, move || match File::open(&folder) {
             Ok(file) => {
                 let tidied = metered.clock.now();
@@ -95,6 +99,8 @@ impl Sqlite {
                     offered,
                     ends: told,
                     retention,
+                    missed: BTreeMap::new(),
+                    warned: None,
                     meter: metered,
                     failing_since: None,
                     tidied,
@@ -215,7 +221,14 @@ impl Bus for Sqlite {
             failures: self.meter.failures.get(),
             waiting: (jobs.0 + offers.0, jobs.1 + offers.1),
             append_latency: self.meter.latency.read(),
+            groups: self.meter.groups().clone(),
         }
+    }
+}
+
+impl Meter {
+    fn groups(&self) -> MutexGuard<'_, Vec<Group>> {
+        self.groups.lock().expect("no code that can panic runs under this lock")
     }
 }
 
@@ -233,7 +246,10 @@ struct Writer {
     file: File,
     offered: Receiver<Message>,
     ends: BTreeMap<Topic, watch::Sender<u64>>,
-    retention: fn(Topic) -> Retention,
+    retention: BTreeMap<Topic, Retention>,
+    missed: BTreeMap<(String, Topic), u64>,
+    /// When it was last said that a group misses messages.
+    warned: Option<Monotonic>,
     meter: Arc<Meter>,
     /// When it was last tried to write to a file that can't be written.
     failing_since: Option<Monotonic>,
@@ -247,6 +263,8 @@ impl Writer {
     const PROBE: Duration = Duration::from_secs(2);
     /// Between two looks for what is too old.
     const TIDY: Duration = Duration::from_secs(1);
+    /// Between two words about groups that lag.
+    const WARN: Duration = Duration::from_secs(60);
     /// Bytes of one transaction; beyond it the next begins.
     const TRANSACTION: usize = 16 << 20;
 
@@ -365,11 +383,43 @@ impl Writer {
             }
             return;
         }
-        let done = self.file.trim(self.retention, self.meter.clock.wall());
-        if let Ok(gone) = &done {
-            self.meter.expired.add(*gone);
+        let done = self.file.trim(&self.retention, self.meter.clock.wall());
+        let done = done.map(|trimmed| self.count(trimmed)).and_then(|()| self.look_at_groups());
+        self.note(&done);
+    }
+
+    /// Counts what went, and says so when a group had not read it.
+    fn count(&mut self, trimmed: Trimmed) {
+        self.meter.expired.add(trimmed.gone);
+        let now = self.meter.clock.now();
+        for (group, topic, messages) in trimmed.missed {
+            if self.warned.is_none_or(|warned| now.since(warned) >= Self::WARN) {
+                self.warned = Some(now);
+                warn!(
+                    group,
+                    topic = topic.name(),
+                    messages,
+                    "messages went that a group had not read (bus.max_gb, bus.readings_hours, bus.events_days)"
+                );
+            }
+            // As many as are shown.
+            let known = self.missed.len();
+            let missed = self.missed.entry((group, topic));
+            if known < Figures::GROUPS || matches!(missed, Entry::Occupied(_)) {
+                *missed.or_default() += messages;
+            }
         }
-        self.note(&done.map(drop));
+    }
+
+    /// Notes how far each group has come.
+    fn look_at_groups(&mut self) -> rusqlite::Result<()> {
+        let groups = self.file.groups(Figures::GROUPS)?;
+        let group = |(name, topic, next): (String, Topic, u64)| {
+            let missed = self.missed.get(&(name.clone(), topic)).copied().unwrap_or(0);
+            Group { name, topic, behind: self.file.next(topic).saturating_sub(next), missed }
+        };
+        *self.meter.groups() = groups.into_iter().map(group).collect();
+        Ok(())
     }
 
     /// Wakes those that wait for what has come.

@@ -1,7 +1,8 @@
 //! The thread that takes every record: keeps it, steps the rules, writes events down.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use packs::rules::{self, State};
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::file::{File, Remembered};
+use super::pictures::{Picture, Pictures, Room};
 use super::shape::{Event, Reading};
 use super::{Events, Limits};
 use crate::base::clock::{Clock, MediaTime, Monotonic};
@@ -17,7 +19,7 @@ use crate::base::error::{Error, Result};
 use crate::base::queue::{Received, Receiver};
 use crate::base::tasks::Tasks;
 use crate::bus::{Bus, Message, Topic};
-use crate::reading::{Coded, Record};
+use crate::reading::Record;
 use crate::streams::{Registry, StreamName};
 
 /// What the thread works with.
@@ -36,6 +38,8 @@ struct Keeper {
     clock: Clock,
     registry: Registry,
     streams: BTreeMap<StreamName, Known>,
+    /// For the pictures of all streams.
+    room: Room,
     tidied: Monotonic,
     bus: Arc<dyn Bus>,
     /// Events that the disk has not taken yet, the oldest first.
@@ -51,15 +55,14 @@ struct Known {
     state: State,
     /// The state changed since it was written down.
     changed: bool,
-    /// The last pictures, which an event may turn out to have been seen on first.
-    pictures: VecDeque<(i64, Coded)>,
+    pictures: Pictures,
     /// When a record of it came last.
     seen: Monotonic,
 }
 
 impl Known {
     fn new(pack: String, now: Monotonic) -> Self {
-        Self { pack, state: State::default(), changed: false, pictures: VecDeque::new(), seen: now }
+        Self { pack, state: State::default(), changed: false, pictures: Pictures::default(), seen: now }
     }
 }
 
@@ -70,10 +73,6 @@ const TIDY: Duration = Duration::from_secs(30);
 const AWAY: Duration = Duration::from_hours(1);
 /// Events that may wait for the disk; of more the oldest is lost, and counted.
 const UNWRITTEN: usize = 1000;
-/// Pictures remembered of a stream.
-const PICTURES: usize = 1;
-/// The most bytes of one remembered picture: larger ones are not evidence of the moment before.
-const PICTURE: usize = 256 << 10;
 
 /// Starts the thread.
 pub(super) fn start(events: &Events, file: File, limits: Limits, around: Around) -> Result<()> {
@@ -96,6 +95,7 @@ pub(super) fn start(events: &Events, file: File, limits: Limits, around: Around)
         clock,
         registry,
         streams,
+        room: Room::default(),
         tidied,
         bus,
         unwritten: Vec::new(),
@@ -131,52 +131,45 @@ impl Keeper {
             self.offer(&reading, record);
             self.events.0.readings.keep(&record.stream, Arc::new(reading));
         }
-        let at = record.media_time.0.as_millisecond();
+        let picture = Picture::of(record);
         let now = self.clock.now();
         let new = || Known::new(record.pack.id.to_string(), now);
         let known = self.streams.entry(record.stream.clone()).or_insert_with(new);
         known.seen = now;
         if known.pack != *record.pack.id {
+            known.pictures.clear(&mut self.room);
             *known = new();
         }
-        let found = record.pack.rules.step(&mut known.state, record.reading.as_ref(), at);
+        let found = record.pack.rules.step(&mut known.state, record.reading.as_ref(), picture.at);
         known.changed |= record.reading.is_some();
-        let pictures = std::mem::take(&mut known.pictures);
+        let pending = known.state.pending();
+        let mut pictures = std::mem::take(&mut known.pictures);
+        for found in &found {
+            // The one that shows it first; what there was no room for, or a restart has lost, is not there any more.
+            self.find(found, record, pictures.at(found.at).unwrap_or(&picture));
+        }
         if !found.is_empty() {
-            for found in found {
-                self.find(&found, record, &pictures);
-            }
             self.write();
         }
-        let Some(known) = self.streams.get_mut(&record.stream) else { return };
-        known.pictures = pictures;
-        if record.reading.is_some() && size(&record.coded) <= PICTURE {
-            known.pictures.push_back((at, record.coded.clone()));
-            while known.pictures.len() > PICTURES {
-                known.pictures.pop_front();
-            }
+        pictures.keep(picture, &pending, &mut self.room);
+        if let Some(known) = self.streams.get_mut(&record.stream) {
+            known.pictures = pictures;
         }
+        self.events.0.counters.pictures_dropped.add(std::mem::take(&mut self.room.dropped));
+        self.events.0.counters.pictures_bytes.store(self.room.taken(), Ordering::Relaxed);
     }
 
     /// Keeps the picture of an event; it waits to be written down.
-    fn find(&mut self, found: &rules::Event, record: &Record, pictures: &VecDeque<(i64, Coded)>) {
+    fn find(&mut self, found: &rules::Event, record: &Record, picture: &Picture) {
         let counters = &self.events.0.counters;
         let mut event = Event::new(found, record);
-        // The picture that shows it first, or the one that confirmed it.
-        let first = pictures.iter().find(|(at, _)| *at == found.at).map(|(_, coded)| coded);
-        let (coded, at) = match first {
-            Some(coded) => {
-                (coded, jiff::Timestamp::from_millisecond(found.at).map_or(record.media_time, MediaTime))
-            }
-            None => (&record.coded, record.media_time),
-        };
-        event.frame = Some(format!("/api/events/{}/frame.jpg", event.id));
-        let bytes = match self.events.0.evidence.keep(&event, coded, at) {
+        event.seen_on(picture, found, &record.pack);
+        let bytes = match self.events.0.evidence.keep(&mut event, picture) {
             Ok(bytes) => bytes,
             Err(e) => {
                 counters.without_evidence.add(1);
                 warn!(stream = %record.stream, event = event.id, error = %e, "the picture of an event can't be kept");
-                event.frame = None;
+                event.unseen();
                 0
             }
         };
@@ -263,7 +256,9 @@ impl Keeper {
         };
         let gone: Vec<_> = self.streams.iter().filter(away).map(|(name, _)| name.clone()).collect();
         for stream in gone {
-            self.streams.remove(&stream);
+            if let Some(mut known) = self.streams.remove(&stream) {
+                known.pictures.clear(&mut self.room);
+            }
             if let Err(e) = self.file.forget(&stream) {
                 warn!(%stream, error = %e, "what rules remember of a stream that is gone stays");
             }
@@ -306,11 +301,4 @@ fn message(event: &Event) -> Option<Message> {
     let at = jiff::Timestamp::from_millisecond(event.at_ms).map(MediaTime).ok()?;
     let payload = serde_json::to_string(event).ok()?;
     Some(Message { topic: Topic::Events, key: event.stream.clone(), at, payload })
-}
-
-fn size(coded: &Coded) -> usize {
-    match coded {
-        Coded::Keyframe(keyframe) => keyframe.data.len(),
-        Coded::Jpeg(jpeg) => jpeg.len(),
-    }
 }

@@ -2,20 +2,23 @@
 //!
 //! One thread takes every [`Record`], keeps the last of each stream, steps the rules, and writes what is an event down before
 //! anybody hears of it: first the evidence, then the event (`events.db` in the data directory). Called by `api`. Decodes
-//! nothing: evidence is kept as it was coded.
+//! nothing: evidence is kept as it was coded, with the boxes that the rule read as they were when it was read.
 
 mod evidence;
 mod file;
 mod keeper;
+mod pictures;
 mod readings;
 mod shape;
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::broadcast;
 
 use crate::base::clock::{Clock, MediaTime};
@@ -73,6 +76,8 @@ struct Counters {
     removed: Counter,
     untold: Counter,
     delayed: Counter,
+    pictures_dropped: Counter,
+    pictures_bytes: AtomicUsize,
 }
 
 /// Figures at one moment.
@@ -90,6 +95,10 @@ pub struct Figures {
     pub removed: u64,
     /// Times the bus did not take an event, which is told again later.
     pub untold: u64,
+    /// Pictures of what is not confirmed yet that there was no room for.
+    pub pictures_dropped: u64,
+    /// Bytes of such pictures in memory.
+    pub pictures_bytes: usize,
     /// Readings in memory.
     pub readings: usize,
 }
@@ -211,8 +220,35 @@ impl Events {
         .await
     }
 
+    /// What was in one of the boxes that an event's rule read: a JPEG.
+    ///
+    /// # Errors
+    /// `NotFound` when the event has no such crop, or is not kept (any more).
+    pub async fn crop(&self, id: &str, name: &str) -> Result<Bytes> {
+        let (id, name, evidence) = (id.to_owned(), name.to_owned(), self.0.evidence.clone());
+        self.ask(move |file| {
+            // Only names that the event itself has become names of files.
+            let event = file.get(&id)?;
+            let known = event.crops.contains_key(&name);
+            let name = known.then_some(name).ok_or_else(|| {
+                Error::not_found(format!("the event has no such crop; it has: {}", event.crop_names()))
+            })?;
+            evidence.crop(&id, &name)
+        })
+        .await
+    }
+
     pub fn figures(&self) -> Figures {
-        let Counters { events, failed, without_evidence, removed, untold, delayed } = &self.0.counters;
+        let Counters {
+            events,
+            failed,
+            without_evidence,
+            removed,
+            untold,
+            delayed,
+            pictures_dropped,
+            pictures_bytes,
+        } = &self.0.counters;
         Figures {
             events: events.get(),
             failed: failed.get(),
@@ -220,6 +256,8 @@ impl Events {
             removed: removed.get(),
             untold: untold.get(),
             delayed: delayed.get(),
+            pictures_dropped: pictures_dropped.get(),
+            pictures_bytes: pictures_bytes.load(Ordering::Relaxed),
             readings: self.0.readings.count(),
         }
     }

@@ -1,7 +1,6 @@
 //! Events and readings as everybody is told of them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,6 +9,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::pictures::Picture;
 use crate::base::clock::MediaTime;
 use crate::reading::Record;
 
@@ -96,6 +96,13 @@ pub struct Event {
     pub pack_version: String,
     /// Where its picture is.
     pub frame: Option<String>,
+    /// Media time of that picture: the event's, or later when the first picture that shows it was not kept until it was confirmed.
+    #[serde(default)]
+    #[schema(format = DateTime)]
+    pub frame_time: Option<String>,
+    /// Where the boxes of that picture are that the rule read, by region: `{"score": "/api/events/…/crops/score.jpg"}`.
+    #[serde(default)]
+    pub crops: BTreeMap<String, String>,
     /// What led to it, a line each.
     pub rule_trace: Vec<String>,
     /// Whether somebody said it is one, or is none.
@@ -123,13 +130,6 @@ impl Event {
             || millis(record.media_time_error),
             |after| u64::try_from(found.at.saturating_sub(after)).unwrap_or(0),
         );
-        let flat = |reading: &Arc<packs::Reading>| -> BTreeMap<String, Value> {
-            let plain = |read: &packs::Read| match &read.value {
-                packs::Value::Item(item) => Value::from(&*item.tag),
-                other => other.json(),
-            };
-            reading.values.iter().map(|(id, read)| (id.to_string(), plain(read))).collect()
-        };
         Self {
             id: Uuid::now_v7().to_string(),
             stream: record.stream.to_string(),
@@ -144,12 +144,41 @@ impl Event {
             pack: found.after_reading.pack.to_string(),
             pack_version: found.after_reading.pack_version.to_string(),
             frame: None,
+            frame_time: None,
+            crops: BTreeMap::new(),
             rule_trace: found.trace.clone(),
             verdict: None,
             clip: Clip { before: found.clip.0, after: found.clip.1 },
-            flat: flat(&found.after_reading),
+            flat: BTreeMap::new(),
             at_ms: found.at,
         }
+    }
+
+    /// `picture` is its evidence: for its frame, its crops, and what a check of the pack must read.
+    pub(super) fn seen_on(&mut self, picture: &Picture, found: &packs::rules::Event, pack: &packs::Pack) {
+        let plain = |read: &packs::Read| match &read.value {
+            packs::Value::Item(item) => Value::from(&*item.tag),
+            other => other.json(),
+        };
+        let values = picture.reading.iter().flat_map(|reading| &reading.values);
+        self.flat = values.map(|(id, read)| (id.to_string(), plain(read))).collect();
+        self.frame = Some(format!("/api/events/{}/frame.jpg", self.id));
+        self.frame_time = Some(shown(picture.at));
+        let looked_at = pack.made_of(&found.values);
+        let path = |name: &str| format!("/api/events/{}/crops/{name}.jpg", self.id);
+        self.crops =
+            picture.crops.showing(&looked_at).map(|crop| (crop.name.to_string(), path(&crop.name))).collect();
+    }
+
+    /// Its picture could not be kept.
+    pub(super) fn unseen(&mut self) {
+        (self.frame, self.frame_time) = (None, None);
+        self.crops.clear();
+    }
+
+    pub(super) fn crop_names(&self) -> String {
+        let names: Vec<&str> = self.crops.keys().map(String::as_str).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     }
 }
 

@@ -5,6 +5,7 @@
 //! of it is `events`' affair. Nothing here waits for a disk or a socket while a picture is read.
 
 mod built_in;
+mod crops;
 mod folder;
 mod library;
 mod trial;
@@ -25,6 +26,7 @@ use crate::base::queue::{self, Bound, Counter, Full, Receiver, Sender};
 use crate::streams::StreamName;
 
 pub use built_in::{built_in, built_in_ids};
+pub use crops::{Crop, Crops};
 pub use folder::Folder;
 pub use library::{AUTO, Entry, Library, NONE, Origin, Settings};
 pub use watch::{Settings as WatchSettings, Watch};
@@ -44,6 +46,15 @@ pub enum Coded {
     Jpeg(bytes::Bytes),
 }
 
+impl Coded {
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Keyframe(keyframe) => keyframe.data.len(),
+            Self::Jpeg(jpeg) => jpeg.len(),
+        }
+    }
+}
+
 /// One picture that a pack looked at.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -57,6 +68,8 @@ pub struct Record {
     pub pack: Arc<Pack>,
     /// `None`: the gate refused, or too little could be read.
     pub reading: Option<Arc<packs::Reading>>,
+    /// What was in the boxes that were read; none without a reading.
+    pub crops: Crops,
 }
 
 /// What came of one picture, before it is known where it is kept.
@@ -64,6 +77,7 @@ pub struct Record {
 pub struct Read {
     pack: Arc<Pack>,
     outcome: Outcome,
+    crops: Crops,
 }
 
 impl Read {
@@ -162,7 +176,12 @@ impl Reader {
             None => self.0.refused.add(1),
         }
         let pack = session.pack().cloned()?;
-        Some(Read { pack, outcome })
+        drop(session);
+        let crops = match &outcome.reading {
+            Some(_) => Crops::cut(picture, &outcome.boxes),
+            None => Crops::default(),
+        };
+        Some(Read { pack, outcome, crops })
     }
 
     /// Reads a picture that belongs to no stream, and draws on it what was seen if that is wanted. Blocks for as long as that takes.
@@ -186,11 +205,8 @@ impl Reader {
 
     /// Hands on what was read, now that it is known when and where the picture is.
     pub fn done(&self, read: Read, stream: &StreamName, picture: Shown) {
-        let Read { pack, outcome: Outcome { reading, .. } } = read;
-        let weight = match &picture.coded {
-            Coded::Keyframe(keyframe) => keyframe.data.len(),
-            Coded::Jpeg(jpeg) => jpeg.len(),
-        };
+        let Read { pack, outcome: Outcome { reading, .. }, crops } = read;
+        let weight = picture.coded.bytes() + crops.bytes();
         let Shown { media_time, media_time_error, frame, coded } = picture;
         let record = Record {
             stream: stream.clone(),
@@ -200,6 +216,7 @@ impl Reader {
             coded,
             pack,
             reading: reading.map(Arc::new),
+            crops,
         };
         // What has no room is counted; at the program's end nobody listens.
         let _ = self.0.records.send(record, weight + 1024);

@@ -8,7 +8,9 @@ use std::time::Duration;
 use onair::base::clock::{Clock, MediaTime};
 use onair::base::error::{Error, Kind};
 use onair::base::tasks::Tasks;
-use onair::bus::{self, Bus, Consumer, Health, Kept, Message, Retention, Settings, Span, Start, Topic};
+use onair::bus::{
+    self, Bus, Consumer, Group, Health, Kept, Message, Retention, Settings, Span, Start, Topic,
+};
 use tempfile::TempDir;
 
 use crate::tools::sooner_or_later;
@@ -53,6 +55,7 @@ impl Opened {
 
 async fn opened(folder: &Path, clock: Clock, retention: fn(Topic) -> Retention) -> Result<Opened, Error> {
     let tasks = Tasks::default();
+    let retention = Topic::ALL.map(|topic| (topic, retention(topic))).into();
     let bus = bus::open(&Settings { data_dir: folder.to_owned(), retention }, &tasks, &clock).await?;
     Ok(Opened { bus, tasks, clock })
 }
@@ -241,6 +244,7 @@ async fn what_is_too_much_or_too_old_goes_and_who_had_not_read_it_is_told() {
         .unwrap();
     let mut consumer = open.consumer("slow", Start::Oldest).await;
     open.bus.append(events(0..2500)).await.unwrap();
+    open.bus.commit("quick", Topic::Events, 2400).await.unwrap();
     open.bus.append((0..100).map(|n| message(Topic::Clips, "clip", n)).collect()).await.unwrap();
     open.bus.append(vec![message(Topic::Readings, "a", 0)]).await.unwrap();
     let kept = async |topic| {
@@ -253,10 +257,37 @@ async fn what_is_too_much_or_too_old_goes_and_who_had_not_read_it_is_told() {
     let left = consumer.next(100, Duration::ZERO).await.unwrap();
     assert_eq!((left.len(), left[0].offset, consumer.missed()), (10, 2490, 2490));
     assert_eq!(open.bus.figures().expired, 2490 + 92 + 1);
+    // Who lags is told, and so is whoever looks after it.
+    let group =
+        |name: &str, behind, missed| Group { name: name.to_owned(), topic: Topic::Events, behind, missed };
+    sooner_or_later("groups are counted", async || {
+        open.clock.advance(Duration::from_secs(1));
+        open.bus.figures().groups == [group("quick", 100, 90), group("slow", 2500, 2490)]
+    })
+    .await;
+    consumer.commit().await.unwrap();
+    sooner_or_later("it has caught up", async || {
+        open.clock.advance(Duration::from_secs(1));
+        open.bus.figures().groups[1] == group("slow", 0, 2490)
+    })
+    .await;
     // An offset that is gone is never used again.
     open.bus.append(vec![message(Topic::Readings, "a", 1)]).await.unwrap();
     assert_eq!(open.all(Topic::Readings).await[0].offset, 1);
     open.close().await;
+}
+
+#[test]
+fn the_room_is_shared_among_topics_and_never_more_than_it_is() {
+    let (readings, events) = (Duration::from_hours(5), Duration::from_hours(100));
+    for bytes in [1_000_000, 2_000_000_000] {
+        let shared = Retention::of(readings, events, bytes);
+        assert_eq!(shared.len(), Topic::ALL.len());
+        let sum: u64 = shared.values().map(|keep| keep.bytes).sum();
+        assert!(sum <= bytes && sum * 10 > bytes * 9, "{sum} of {bytes}");
+        let ages = [Topic::Readings, Topic::Clips].map(|topic| shared[&topic].age);
+        assert_eq!((ages, shared[&Topic::Streams].age), ([readings, events], Duration::MAX));
+    }
 }
 
 #[tokio::test]

@@ -300,6 +300,14 @@ fn samples() -> Vec<Calls> {
             vec![call("/api/events/nothing/frame.jpg", 404)],
         ),
         operation(
+            get.clone(),
+            "/api/events/{id}/crops/{crop}",
+            vec![
+                call("/api/events/nothing/crops/score.jpg", 404),
+                call("/api/events/nothing/crops/score", 404),
+            ],
+        ),
+        operation(
             put.clone(),
             "/api/events/{id}/verdict",
             vec![

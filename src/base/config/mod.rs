@@ -36,7 +36,7 @@ pub use resolved::{Resolved, SettingView};
 pub use setting::{Effect, Setting};
 pub use table::{LATER_SECTIONS, SETTINGS, find};
 pub use typed::{
-    Auth, Capture, Cleanup, Codec, Config, Egress, Level, Limits, LogFormat, Logging, Preset, Recording,
+    Auth, Bus, Capture, Cleanup, Codec, Config, Egress, Level, Limits, LogFormat, Logging, Preset, Recording,
     Server, Store, Streams, Twitch,
 };
 

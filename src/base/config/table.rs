@@ -12,7 +12,7 @@ pub fn find(key: &str) -> Option<&'static Setting> {
 }
 
 /// Sections of parts that aren't built yet: taken without a look inside, with a note.
-pub const LATER_SECTIONS: &[&str] = &["clips", "hooks", "compositor", "outputs", "bus"];
+pub const LATER_SECTIONS: &[&str] = &["clips", "hooks", "compositor", "outputs"];
 
 /// `production` makes JSON the default format of the log.
 pub(super) const NODE_ENV: &str = "NODE_ENV";
@@ -382,5 +382,23 @@ pub static SETTINGS: &[Setting] = &[
     setting("store.redis_password", Kind::Secret, Null, "Password of the Redis server.")
         .env(&["REDIS_PASSWORD"])
         .or_null(),
+    setting(
+        "bus.readings_hours",
+        Kind::Whole { from: 1, to: 24 * 365 },
+        Whole(24),
+        "Hours that readings stay on the bus, for whoever reads them from there.",
+    ),
+    setting(
+        "bus.events_days",
+        Kind::Whole { from: 1, to: 36_500 },
+        Whole(90),
+        "Days that events and clips stay on the bus, for groups that were away.",
+    ),
+    setting(
+        "bus.max_gb",
+        Kind::Size { unit: "GB", from: 0.001, to: 1e6 },
+        Whole(2),
+        "Room for all messages on the bus: the oldest go first, and are counted for each group that had not read them.",
+    ),
     setting("data_dir", Kind::Path, Text("data"), "Where everything is kept that isn't a recording or a log."),
 ];

@@ -91,6 +91,7 @@ pub struct Config {
     pub packs: Packs,
     pub egress: Egress,
     pub store: Store,
+    pub bus: Bus,
     /// Where the state lives, apart from recordings and logs.
     pub data_dir: PathBuf,
 }
@@ -281,6 +282,14 @@ pub struct Store {
     pub redis_password: Option<Secret>,
 }
 
+/// How long messages between the parts are kept, and in how much room.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bus {
+    pub readings_age: Duration,
+    pub events_age: Duration,
+    pub max_bytes: u64,
+}
+
 impl Config {
     pub(super) fn build(values: &Values) -> Self {
         Self {
@@ -340,6 +349,11 @@ impl Config {
             store: Store {
                 redis_url: values.some_text("store.redis_url").map(Secret::new),
                 redis_password: values.some_text("store.redis_password").map(Secret::new),
+            },
+            bus: Bus {
+                readings_age: Duration::from_hours(values.whole("bus.readings_hours")),
+                events_age: Duration::from_hours(24 * values.whole::<u64>("bus.events_days")),
+                max_bytes: values.some_gigabytes("bus.max_gb").expect("it is never null"),
             },
             data_dir: values.parsed("data_dir"),
         }

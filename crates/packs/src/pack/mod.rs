@@ -4,7 +4,7 @@
 
 mod check;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::expr::Expr;
@@ -79,6 +79,19 @@ impl Pack {
     pub fn values(&self) -> Vec<String> {
         let derived = self.derived.iter().map(|(id, _)| id.to_string());
         check::known(&self.screens).iter().map(ToString::to_string).chain(derived).collect()
+    }
+
+    /// The ids that values are made of, themselves included: of a derived value those that are read.
+    #[must_use]
+    pub fn made_of(&self, values: &[String]) -> Vec<String> {
+        let mut all: BTreeSet<String> = values.iter().cloned().collect();
+        // A derived value is made of those before it.
+        for (id, expr) in self.derived.iter().rev() {
+            if all.contains(&**id) {
+                all.extend(expr.names().map(str::to_owned));
+            }
+        }
+        all.into_iter().collect()
     }
 
     /// Makes a pack of its `files`. `data` are the files that `onair pack fetch` got for it.

@@ -73,6 +73,8 @@ pub struct Event {
     pub data: serde_json::Map<String, serde_json::Value>,
     pub before_reading: Option<Arc<Reading>>,
     pub after_reading: Arc<Reading>,
+    /// The ids of the values that were looked at for it, in the order of the alphabet.
+    pub values: Vec<String>,
     pub confidence: f32,
     /// What led to it, a line each.
     pub trace: Vec<String>,

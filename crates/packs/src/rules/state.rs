@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::clock::{Clock, Mark};
+use super::step::MATCH;
 use super::track::Track;
 use crate::value::{Read, Reading};
 
@@ -78,6 +79,22 @@ impl State {
         self.forget();
         self.done.clear();
         (self.count, self.ended, self.opening) = (0, false, Opening::default());
+    }
+
+    /// Media times of the pictures that an event may yet turn out to have been seen on first.
+    ///
+    /// Whoever keeps evidence keeps these pictures, and none of another time.
+    #[must_use]
+    pub fn pending(&self) -> BTreeSet<i64> {
+        let tracks = self.tracks.iter().chain(&self.resets).flat_map(BTreeMap::values);
+        let mut pending: BTreeSet<i64> = tracks.flat_map(Track::pending).collect();
+        pending.extend(self.aside.iter().copied());
+        pending.extend(self.clock.run().map(|run| run.first.at));
+        pending.extend(self.gone.filter(|_| !self.ended && self.count >= MATCH));
+        if let Opening::Watched { first, .. } = self.opening {
+            pending.insert(first);
+        }
+        pending
     }
 
     /// Lets go of readings that nothing points to.

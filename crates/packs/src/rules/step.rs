@@ -23,7 +23,7 @@ const EARLY: i64 = 120;
 /// Readings that are kept until it is known of when they are.
 const ASIDE: usize = 32;
 /// Readings that make a match which can end.
-const MATCH: u32 = 10;
+pub(super) const MATCH: u32 = 10;
 /// Readings for a reset by another value than the clock.
 const RESET: u32 = 4;
 
@@ -374,6 +374,7 @@ impl Now<'_> {
             return false;
         }
         self.state.fired.insert(name, step.at);
+        let values = scene.values(self.rules.clock.as_deref());
         let mut lines = scene.lines();
         lines.append(&mut trace);
         let mut data: serde_json::Map<String, Json> = rule
@@ -395,6 +396,7 @@ impl Now<'_> {
             confirmed: self.at,
             data,
             before_reading: before,
+            values,
             after_reading: after,
             confidence,
             trace: lines,
@@ -480,6 +482,20 @@ impl Scene<'_> {
     /// The id that a name means here: `*` is the slot that changed.
     fn own(&self, name: &str) -> String {
         name.strip_suffix(".*").map_or_else(|| name.to_owned(), |list| format!("{list}.{}", self.slot))
+    }
+
+    /// The ids of all values that the rule, what it says, and the game's clock are about.
+    fn values(&self, clock: Option<&str>) -> Vec<String> {
+        let guards = self.rule.condition.guard.iter().chain(self.rule.guard.iter().map(|(_, guard)| guard));
+        let said = self.rule.data.iter().flat_map(|(_, text)| text.names());
+        let plain = |name: &str| self.own(name.strip_prefix("before.").unwrap_or(name));
+        let mut values: Vec<String> = guards.flat_map(Expr::names).chain(said).map(plain).collect();
+        values.extend(clock.map(str::to_owned));
+        values.push(self.id());
+        values.retain(|id| !id.is_empty());
+        values.sort();
+        values.dedup();
+        values
     }
 
     /// What led to it.

@@ -178,6 +178,11 @@ impl Track {
         self.held.as_ref().is_none_or(held)
     }
 
+    /// The readings that speak for something that is not believed yet.
+    pub(super) fn pending(&self) -> impl Iterator<Item = i64> {
+        self.seen.iter().map(|seen| seen.at)
+    }
+
     /// The readings that are still to be had.
     pub(super) fn moments(&self) -> impl Iterator<Item = i64> {
         self.held.iter().map(|held| held.at).chain(self.seen.iter().map(|seen| seen.at))
