@@ -1,10 +1,14 @@
 //! The scene file: canvas, layers, animations. The same shape is what named scenes store.
 
+use serde_json::Value;
+
 use crate::animation::{Animation, Easing};
 use crate::color::Color;
 use crate::id::Id;
 use crate::layer::Layer;
-use crate::read::{Counted, Inner, List, Maybe, Said, Whole, Within, Word, label, line, record, words};
+use crate::read::{
+    At, Counted, Inner, List, Maybe, Problem, Said, Whole, Within, Word, label, line, read_new, record, words,
+};
 
 /// Layers that the largest scene can have, whatever `MAX_LAYERS` is set to.
 pub const MOST_LAYERS: usize = 1000;
@@ -77,7 +81,7 @@ words! {
 
 record! {
     /// How one scene becomes the next.
-    pub struct Transition {
+    pub struct Transition checked by stinger_has_a_video {
         kind "type": TransitionKind = TransitionKind::Cut, Word;
         /// ms.
         duration "duration": f64 = 500.0, Within(0.0, 60_000.0);
@@ -86,4 +90,44 @@ record! {
         /// The stinger's video.
         src "src": Option<String> = None, Maybe(label("the id of an asset, or in a scene file a path beside it"));
     }
+}
+
+fn stinger_has_a_video(transition: &Transition, at: &mut At<'_>) {
+    if transition.kind == TransitionKind::Stinger && transition.src.is_none() {
+        at.wrong_in("src", "is missing; it must be the asset that hides the change");
+    }
+}
+
+impl Transition {
+    /// Whether nothing is seen of it.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.kind == TransitionKind::Cut || self.duration == 0.0
+    }
+}
+
+impl SceneFile {
+    /// # Errors
+    /// Every mistake by its field.
+    pub fn read(json: &Value) -> Result<Self, Vec<Problem>> {
+        let mut file: Self = read_new(json)?;
+        stack(&mut file.layers, json);
+        Ok(file)
+    }
+}
+
+/// A layer that says no zIndex stands above all before it.
+pub(crate) fn stack(layers: &mut [Layer], json: &Value) {
+    let mut top: Option<i64> = None;
+    for (index, layer) in layers.iter_mut().enumerate() {
+        if json["layers"][index]["zIndex"].is_null() {
+            layer.z_index = above(top);
+        }
+        top = top.max(Some(layer.z_index));
+    }
+}
+
+/// The zIndex above all there are.
+pub(crate) fn above(top: Option<i64>) -> i64 {
+    top.map_or(0, |top| (top + 1).min(Layer::HIGHEST))
 }

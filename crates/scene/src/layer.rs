@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::content::Content;
 use crate::effect::Effect;
 use crate::id::Id;
 use crate::read::{
-    At, Counted, Flag, Inner, List, Maybe, Named, Said, Whole, Within, Word, label, line, record, words,
+    At, Chosen, Counted, Flag, Inner, List, Maybe, Named, Problem, Said, Whole, Within, Word, label, line,
+    read_new, record, words,
 };
 use crate::template::{self, Binding};
 
@@ -45,7 +48,7 @@ record! {
         name "name": String = String::new(), line(128);
         kind "type": LayerType = LayerType::Overlay, Word;
         /// Higher ones are in front; those that are equal stand in the order in which they were made.
-        z_index "zIndex": i64 = 0, Whole(-1_000_000, 1_000_000);
+        z_index "zIndex": i64 = 0, Whole(-Layer::HIGHEST, Layer::HIGHEST);
         visible "visible": bool = true, Flag;
         opacity "opacity": f64 = 1.0, Within(0.0, 1.0);
         blend_mode "blendMode": BlendMode = BlendMode::Normal, Word;
@@ -55,10 +58,23 @@ record! {
         mask "mask": Option<Mask> = None, Maybe(Inner);
         effects "effects": Vec<Effect> = Vec::new(), List { least: 0, most: 16, each: Inner };
         /// By property (`content.text`, `opacity`, `visible`): what it takes its value from.
-        bind "bind": BTreeMap<String, Binding> = BTreeMap::new(), Named { most: 32, each: Inner };
-        content "content": Content = Content::default(), Inner;
+        bind "bind": BTreeMap<String, Binding> = BTreeMap::new(), Named { most: 32, each: template::BindingRule };
+        content "content": Content = Content::default(), Chosen;
         /// The store's revision that last changed it. What a client writes here is not looked at.
         revision "revision": u64 = 0, Counted;
+    }
+}
+
+impl Layer {
+    /// The highest `zIndex`; its negative is the lowest.
+    pub const HIGHEST: i64 = 1_000_000;
+
+    /// A layer by itself. What it names (parent, mask) is not looked for; a `zIndex` that is not said is 0.
+    ///
+    /// # Errors
+    /// Every mistake by its field.
+    pub fn read(json: &Value) -> Result<Self, Vec<Problem>> {
+        read_new(json)
     }
 }
 

@@ -61,7 +61,7 @@ enum Axis {
     X,
     Y,
     /// Degrees the path heads, with the layer's own rotation added.
-    Heading(f64),
+    Heading,
 }
 
 /// Where an animation is.
@@ -76,22 +76,22 @@ pub(crate) enum Phase {
 }
 
 impl Playing {
-    /// Makes `animation` ready for a layer; `own` says what the layer will have in a slot when it begins.
+    /// Makes `animation` ready for a layer; `seen` is the layer as it will be when the animation begins.
     ///
     /// A track whose first keyframe is not at 0 begins at 0 from what the layer has then.
     pub(crate) fn new(
         animation: Animation,
-        layer: &Layer,
+        seen: &Layer,
         canvas: &Canvas,
         origin: f64,
-        own: &dyn Fn(&[Box<str>]) -> Option<SlotValue>,
     ) -> Result<Self, Vec<Problem>> {
         let mut tracks = match animation.preset {
-            Some(preset) => preset::tracks(&animation, preset, layer, canvas),
+            Some(preset) => preset::tracks(&animation, preset, seen, canvas),
             None => animation.tracks.clone(),
         };
+        let mut probe = seen.clone();
         for track in &mut tracks {
-            begin(track, own);
+            begin(track, &mut probe);
         }
         let ends = tracks.iter().flat_map(|track| track.keyframes.last()).map(|key| key.t);
         let duration = ends.fold(0.0, f64::max);
@@ -100,7 +100,7 @@ impl Playing {
             at.wrong_in("repeat", "must be 0 where no keyframe is later than 0 ms");
         }
         let score = Score { animation, tracks, duration, origin, paused: None, ended: Vec::new() };
-        let playing = Self::ready(score, layer, &mut at);
+        let playing = Self::ready(score, seen, &mut at);
         at.finish(playing)
     }
 
@@ -116,7 +116,9 @@ impl Playing {
         let mut probe = layer.clone();
         at.key("tracks", |at| {
             for (index, track) in score.tracks.iter().enumerate() {
-                at.index(index, |at| prepare(track, &mut probe, &mut channels, at));
+                if !is_over(track, &score.ended) {
+                    at.index(index, |at| prepare(track, &mut probe, &mut channels, at));
+                }
             }
             for (index, channel) in channels.iter().enumerate() {
                 if channels[..index].iter().any(|other: &Channel| other.path == channel.path) {
@@ -182,8 +184,8 @@ impl Playing {
 }
 
 impl Channel {
-    /// What it writes at a time of its tracks.
-    pub(crate) fn value(&self, time: f64) -> SlotValue {
+    /// What it writes at a time of its tracks, where the layer's own value is `own`.
+    pub(crate) fn value(&self, time: f64, own: SlotValue) -> SlotValue {
         match &self.keys {
             Keys::Numbers(keys) => SlotValue::Number(number(keys, time)),
             Keys::Colors(keys) => {
@@ -195,7 +197,10 @@ impl Channel {
                 SlotValue::Number(match axis {
                     Axis::X => x,
                     Axis::Y => y,
-                    Axis::Heading(own) => own + heading,
+                    Axis::Heading => match own {
+                        SlotValue::Number(own) => own + heading,
+                        SlotValue::Color(_) => heading,
+                    },
                 })
             }
         }
@@ -219,11 +224,11 @@ fn around<T: Copy>(keys: &[(f64, T, Easing)], time: f64) -> (T, T, f64) {
 }
 
 /// Lets a track that says nothing of its beginning begin from what is there.
-fn begin(track: &mut Track, own: &dyn Fn(&[Box<str>]) -> Option<SlotValue>) {
+fn begin(track: &mut Track, seen: &mut Layer) {
     if track.path.is_some() || track.keyframes.first().is_none_or(|key| key.t == 0.0) {
         return;
     }
-    let number = |path: &[Box<str>]| match own(path) {
+    let mut number = |path: &[Box<str>]| match property::get(seen, path) {
         Some(SlotValue::Number(number)) => Some(number),
         _ => None,
     };
@@ -231,7 +236,7 @@ fn begin(track: &mut Track, own: &dyn Fn(&[Box<str>]) -> Option<SlotValue>) {
         Some(Property::Two(x, y)) => {
             number(&x).zip(number(&y)).map(|(x, y)| KeyValue::Pair(crate::Point { x, y }))
         }
-        Some(Property::One(path)) => own(&path).map(|value| match value {
+        Some(Property::One(path)) => property::get(seen, &path).map(|value| match value {
             SlotValue::Number(number) => KeyValue::Number(number),
             SlotValue::Color(color) => KeyValue::Color(color),
         }),
@@ -239,6 +244,17 @@ fn begin(track: &mut Track, own: &dyn Fn(&[Box<str>]) -> Option<SlotValue>) {
     };
     if value.is_some() {
         track.keyframes.insert(0, super::wire::Keyframe { t: 0.0, value, easing: Easing::default() });
+    }
+}
+
+/// Whether nothing is left of a track: what it wrote may not even be there any more.
+fn is_over(track: &Track, ended: &[String]) -> bool {
+    let has = |path: &[Box<str>]| ended.iter().any(|name| *name == path.join("."));
+    let turned = !track.auto_rotate || has(&property::path("transform.rotation"));
+    match Property::parse(&track.property) {
+        Some(Property::One(path)) => has(&path),
+        Some(Property::Two(x, y)) => has(&x) && has(&y) && turned,
+        None => false,
     }
 }
 
@@ -269,7 +285,7 @@ fn prepare(track: &Track, layer: &mut Layer, channels: &mut Vec<Channel>, at: &m
         channels.push(along("transform.position.x", Axis::X));
         channels.push(along("transform.position.y", Axis::Y));
         if track.auto_rotate {
-            channels.push(along("transform.rotation", Axis::Heading(layer.transform.rotation)));
+            channels.push(along("transform.rotation", Axis::Heading));
         }
         return;
     }

@@ -89,7 +89,7 @@ record! {
     pub struct Keyframe {
         /// ms since the animation began.
         t "t": f64 = 0.0, Within(0.0, DAY);
-        value "value": Option<KeyValue> = None, Needed;
+        value "value": Option<KeyValue> = None, Needed(Said);
         /// Shapes the way to the next keyframe; the last one's does nothing.
         easing "easing": Easing = Easing::default(), Said;
     }
@@ -102,6 +102,12 @@ pub enum KeyValue {
     /// For `position` and `scale`.
     Pair(Point),
     Color(Color),
+}
+
+impl Default for KeyValue {
+    fn default() -> Self {
+        Self::Number(0.0)
+    }
 }
 
 impl Serialize for KeyValue {

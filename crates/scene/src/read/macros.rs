@@ -43,6 +43,11 @@ macro_rules! record {
                         _ => at.key(key, |at| at.unknown(&[$($json),*])),
                     }
                 }
+                if at.is_fresh() {
+                    $(if object.get($json).is_none_or(serde_json::Value::is_null) {
+                        at.key($json, |at| $crate::read::Rule::<$type>::missing(&$rule, at));
+                    })*
+                }
             }
 
             fn check_fields(&self, at: &mut $crate::read::At<'_>) {
@@ -117,6 +122,11 @@ macro_rules! choice {
             }
         }
 
+        impl $crate::read::Choice for $name {
+            const TAG: &'static str = $tag;
+            const ALL: &'static [&'static str] = Self::WORDS;
+        }
+
         impl $crate::read::Record for $name {
             fn read_fields<'v>(
                 &mut self,
@@ -127,16 +137,15 @@ macro_rules! choice {
                 let word = object.get($tag).map(|word| word.as_str().unwrap_or_default());
                 let other = match word {
                     None if at.is_fresh() => {
-                        let all = Self::WORDS.join(", ");
-                        return at.wrong_in($tag, format!("is missing; it must be one of {all}"));
+                        return $crate::read::Rule::<Self>::missing(&$crate::read::Chosen, at);
                     }
                     None => None,
                     Some(word) if word == self.word() => None,
                     Some(word) => match Self::named(word) {
                         Some(other) => Some(other),
                         None => {
-                            let all = Self::WORDS.join(", ");
-                            return at.wrong_in($tag, format!("must be one of {all}"));
+                            at.wrong_in($tag, format!("must be one of {}", Self::WORDS.join(", ")));
+                            return at.spoil();
                         }
                     },
                 };

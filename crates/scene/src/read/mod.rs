@@ -16,8 +16,8 @@ use serde_json::{Map, Value};
 
 pub(crate) use macros::{choice, record, words, written};
 pub(crate) use rules::{
-    Counted, Flag, Inner, List, Maybe, Named, Needed, Said, Spoken, Text, Whole, Within, Word, Words, id,
-    label, line, plain, prose, source,
+    Chosen, Counted, Flag, Held, Inner, List, Maybe, Named, Needed, Said, Spoken, Text, Whole, Within, Word,
+    Words, id, label, line, plain, prose, said, source,
 };
 
 use crate::color::Color;
@@ -44,6 +44,8 @@ pub(crate) struct At<'v> {
     problems: Vec<Problem>,
     /// Whether what is read is new, so that nothing stands below what is not said.
     fresh: bool,
+    /// Objects that could not be read at all: what they lack is no further mistake.
+    spoiled: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -92,7 +94,12 @@ impl<'v> At<'v> {
     /// What stands here is not allowed. The first word on a field is kept.
     pub(crate) fn wrong(&mut self, message: impl Into<String>) {
         let field = self.path();
-        if self.problems.len() < Self::MOST && !self.problems.iter().any(|known| known.field == field) {
+        let known = self.problems.iter().any(|known| known.field == field);
+        let within = |object: &String| {
+            object.is_empty()
+                || field.strip_prefix(&**object).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        if self.problems.len() < Self::MOST && !known && !self.spoiled.iter().any(within) {
             self.problems.push(Problem { field, message: message.into() });
         }
     }
@@ -100,6 +107,11 @@ impl<'v> At<'v> {
     /// What stands in the field `key` of what is here is not allowed.
     pub(crate) fn wrong_in(&mut self, key: &'static str, message: impl Into<String>) {
         self.key(key, |at| at.wrong(message));
+    }
+
+    /// Nothing more is to be said of what stands here.
+    pub(crate) fn spoil(&mut self) {
+        self.spoiled.push(self.path());
     }
 
     pub(crate) fn unknown(&mut self, allowed: &[&str]) {
@@ -111,6 +123,7 @@ impl<'v> At<'v> {
         let object = value.as_object();
         if object.is_none() {
             self.wrong("must be an object");
+            self.spoil();
         }
         object
     }
@@ -151,6 +164,9 @@ pub(crate) trait Rule<T> {
     /// What reading alone can't tell: something that must be there and is not.
     fn check(&self, _target: &T, _at: &mut At<'_>) {}
 
+    /// What to say when something new does not have the field.
+    fn missing(&self, _at: &mut At<'_>) {}
+
     /// The number or colour at `path` inside the field.
     fn slot<'t>(&self, _target: &'t mut T, _path: &[Box<str>]) -> Option<Slot<'t>> {
         None
@@ -169,6 +185,12 @@ pub(crate) trait Record: Default {
     fn check_fields(&self, at: &mut At<'_>);
     fn slot_in<'t>(&'t mut self, path: &[Box<str>]) -> Option<Slot<'t>>;
     fn entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
+}
+
+/// A record that is one of several, told apart by a word.
+pub(crate) trait Choice: Record {
+    const TAG: &'static str;
+    const ALL: &'static [&'static str];
 }
 
 /// A number or a colour inside a layer, that an animation or a binding can set.

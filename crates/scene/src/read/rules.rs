@@ -1,10 +1,11 @@
 //! Rules: what may stand in a field, and the sentence for a client whose value may not.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{At, Record, Rule, Slot};
+use super::{At, Choice, Record, Rule, Slot};
 
 /// A number in a range. JSON has no infinities and no NaN, so what is read is finite.
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +110,11 @@ pub(crate) const fn plain(most: usize, what: &'static str) -> Text {
     Text { least: 1, most, allowed: |c| c.is_ascii() && (!c.is_control() || c.is_ascii_whitespace()), what }
 }
 
+/// What somebody says, that must be there.
+pub(crate) const fn said(most: usize) -> Text {
+    Text { least: 1, most, ..prose() }
+}
+
 /// A program's source, at most 65,536 characters.
 pub(crate) const fn source() -> Text {
     Text { least: 1, most: 65_536, ..prose() }
@@ -208,6 +214,29 @@ impl<T: Record> Rule<T> for Inner {
     }
 }
 
+/// One of several kinds of object, that something new must have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chosen;
+
+impl<T: Choice> Rule<T> for Chosen {
+    fn read<'v>(&self, target: &mut T, value: &'v Value, at: &mut At<'v>) {
+        Inner.read(target, value, at);
+    }
+
+    fn check(&self, target: &T, at: &mut At<'_>) {
+        Inner.check(target, at);
+    }
+
+    fn missing(&self, at: &mut At<'_>) {
+        at.wrong_in(T::TAG, format!("is missing; it must be one of {}", T::ALL.join(", ")));
+        at.spoil();
+    }
+
+    fn slot<'t>(&self, target: &'t mut T, path: &[Box<str>]) -> Option<Slot<'t>> {
+        Inner.slot(target, path)
+    }
+}
+
 /// Something that may be left out, or taken away by `null`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Maybe<R>(pub(crate) R);
@@ -237,20 +266,32 @@ impl<T: Default, R: Rule<T>> Rule<Option<T>> for Maybe<R> {
 
 /// Something that has no default and must be said.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Needed;
+pub(crate) struct Needed<R>(pub(crate) R);
 
-impl<T: Spoken> Rule<Option<T>> for Needed {
+impl<T: Default, R: Rule<T>> Rule<Option<T>> for Needed<R> {
     fn read<'v>(&self, target: &mut Option<T>, value: &'v Value, at: &mut At<'v>) {
-        match T::hear(value) {
-            Ok(heard) => *target = Some(heard),
-            Err(message) => at.wrong(message),
-        }
+        self.0.read(target.get_or_insert_default(), value, at);
     }
 
     fn check(&self, target: &Option<T>, at: &mut At<'_>) {
-        if target.is_none() {
-            at.wrong("is missing");
+        match target {
+            Some(there) => self.0.check(there, at),
+            None => at.wrong("is missing"),
         }
+    }
+}
+
+/// Something that is shared rather than copied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held<R>(pub(crate) R);
+
+impl<T: Clone, R: Rule<T>> Rule<Arc<T>> for Held<R> {
+    fn read<'v>(&self, target: &mut Arc<T>, value: &'v Value, at: &mut At<'v>) {
+        self.0.read(Arc::make_mut(target), value, at);
+    }
+
+    fn check(&self, target: &Arc<T>, at: &mut At<'_>) {
+        self.0.check(target, at);
     }
 }
 
