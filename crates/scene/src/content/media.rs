@@ -180,7 +180,7 @@ fn has_a_picture(sprite: &Sprite, at: &mut At<'_>) {
 }
 
 fn clip_has_a_picture(clip: &SpriteClip, at: &mut At<'_>) {
-    if clip.src.is_some() == !clip.frames.is_empty() {
+    if clip.src.is_some() != clip.frames.is_empty() {
         at.wrong("must be an asset, or an object with either src or frames");
     }
 }

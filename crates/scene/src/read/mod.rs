@@ -136,10 +136,6 @@ impl<'v> At<'v> {
         if self.problems.is_empty() { Ok(value) } else { Err(self.problems) }
     }
 
-    pub(crate) fn into_problems(self) -> Vec<Problem> {
-        self.problems
-    }
-
     fn path(&self) -> String {
         let mut path = String::new();
         for step in &self.steps {

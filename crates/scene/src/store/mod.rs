@@ -21,7 +21,9 @@ use serde_json::Value;
 
 pub use command::Command;
 pub use refusal::{Gap, Refusal};
-pub use wire::{Action, Change, Entered, Kept, Message, State};
+pub use wire::{
+    Action, Activation, Change, Control, Entered, Kept, Message, NewValues, State, Timeline, Visibility,
+};
 
 use crate::animation::Playing;
 use crate::document::{Canvas, MOST_LAYERS, Scene, SceneFile};
