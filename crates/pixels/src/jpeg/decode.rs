@@ -79,6 +79,31 @@ impl Decoder {
         result
     }
 
+    /// Decodes `bytes` to pixels of four bytes, R, G, B and 255, rows without padding, of the size coded in the file: the
+    /// orientation is the caller's. Keeps the chroma that [`Decoder::decode`] would average. `header` must be what
+    /// [`super::inspect()`] made of the same bytes.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode`].
+    pub fn rgba(&mut self, bytes: &[u8], header: &Header) -> Result<Vec<u8>, Error> {
+        let whole = bytes.get(..header.len).ok_or(Error::OtherHeader)?;
+        strip(whole, header, &mut self.bare)?;
+        let mut library = library()?;
+        let coded = library.read_header(&self.bare).map_err(|e| Error::Undecodable(reason(e)))?;
+        if (coded.width, coded.height) != (usize::from(header.width), usize::from(header.height)) {
+            return Err(Error::OtherHeader);
+        }
+        let inks = matches!(coded.colorspace, Colorspace::CMYK | Colorspace::YCCK);
+        let format = if inks { PixelFormat::CMYK } else { PixelFormat::RGBA };
+        self.interleaved(&mut library, &coded, format)?;
+        let mut pixels = std::mem::take(&mut self.scratch);
+        if inks {
+            multiply_black(&mut pixels, header.adobe_transform.is_some());
+            pixels.chunks_exact_mut(4).for_each(|pixel| pixel[3] = 255);
+        }
+        Ok(pixels)
+    }
+
     /// Decodes `self.bare` as it lies.
     fn pixels(
         &mut self,

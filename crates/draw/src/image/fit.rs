@@ -1,0 +1,151 @@
+//! An image in a box of another shape.
+//!
+//! Called when an image or one of its frames is drawn. Resamples with all the pixels that a target pixel covers, in
+//! premultiplied colours, so that no edge takes on the colour of what is transparent.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use pixels::compose::{Bitmap, PIXEL};
+
+/// What happens when a picture and its box are of different shapes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fit {
+    /// All of the picture is in the box, in its middle; the rest of the box is transparent.
+    Contain,
+    /// The picture fills the box; what stands over on two sides is left out.
+    #[default]
+    Cover,
+    /// The picture takes the shape of the box.
+    Fill,
+}
+
+/// `picture` in a box of `width` × `height` px (0 counts as 1), which the caller bounds.
+#[must_use]
+pub fn fit(picture: &Bitmap, width: u32, height: u32, how: Fit) -> Bitmap {
+    let (width, height) = (width.max(1), height.max(1));
+    let from = (picture.width(), picture.height());
+    if from == (width, height) || from.0 == 0 || from.1 == 0 {
+        return if from == (width, height) { picture.clone() } else { Bitmap::new(width, height) };
+    }
+    let (across, down) = (f64::from(width) / f64::from(from.0), f64::from(height) / f64::from(from.1));
+    let whole = (0.0, 0.0, f64::from(from.0), f64::from(from.1));
+    match how {
+        Fit::Fill => resample(picture, whole, width, height),
+        Fit::Cover => {
+            let scale = across.max(down);
+            let (crop_width, crop_height) = (f64::from(width) / scale, f64::from(height) / scale);
+            let left = (f64::from(from.0) - crop_width).max(0.0) / 2.0;
+            let top = (f64::from(from.1) - crop_height).max(0.0) / 2.0;
+            resample(picture, (left, top, crop_width, crop_height), width, height)
+        }
+        Fit::Contain => {
+            let scale = across.min(down);
+            let inner_width = whole_px(f64::from(from.0) * scale).min(width);
+            let inner_height = whole_px(f64::from(from.1) * scale).min(height);
+            let inner = resample(picture, whole, inner_width, inner_height);
+            let mut out = Bitmap::new(width, height);
+            paste(&inner, &mut out, (width - inner_width) / 2, (height - inner_height) / 2);
+            out
+        }
+    }
+}
+
+/// Copies all of `source` into `target`, from column `x` and row `y` on.
+///
+/// # Panics
+/// If it does not fit.
+pub(crate) fn paste(source: &Bitmap, target: &mut Bitmap, x: u32, y: u32) {
+    let (from, bytes) = (x as usize * PIXEL, source.width() as usize * PIXEL);
+    for row in 0..source.height() {
+        target.row_mut(y + row)[from..from + bytes].copy_from_slice(source.row(row));
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a size in px, bounded by the caller"
+)]
+fn whole_px(length: f64) -> u32 {
+    length.round().max(1.0) as u32
+}
+
+/// The part `(left, top, width, height)` of `picture` at another size.
+fn resample(picture: &Bitmap, part: (f64, f64, f64, f64), width: u32, height: u32) -> Bitmap {
+    let from = ImageRef::new(picture.width(), picture.height(), picture.data(), PixelType::U8x4)
+        .expect("a bitmap has four bytes a pixel");
+    let mut out = Bitmap::new(width, height);
+    let mut to = Image::from_slice_u8(width, height, out.data_mut(), PixelType::U8x4)
+        .expect("a bitmap has four bytes a pixel");
+    let grows = f64::from(width) > part.2 || f64::from(height) > part.3;
+    let filter = if grows { FilterType::CatmullRom } else { FilterType::Bilinear };
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(filter))
+        .crop(part.0, part.1, part.2, part.3)
+        .use_alpha(false);
+    Resizer::new().resize(&from, &mut to, &options).expect("the part lies in the picture");
+    // A filter that sharpens may take a colour above its alpha.
+    if grows {
+        for pixel in out.data_mut().chunks_exact_mut(PIXEL) {
+            let alpha = pixel[3];
+            pixel[..3].iter_mut().for_each(|colour| *colour = (*colour).min(alpha));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two columns, red and blue, opaque.
+    fn halves(width: u32, height: u32) -> Bitmap {
+        let mut out = Bitmap::new(width, height);
+        for y in 0..height {
+            for (x, pixel) in (0..width).zip(out.row_mut(y).chunks_exact_mut(PIXEL)) {
+                pixel.copy_from_slice(if x < width / 2 { &[255, 0, 0, 255] } else { &[0, 0, 255, 255] });
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn the_three_fits_put_a_wide_picture_into_a_square() {
+        let picture = halves(40, 20);
+        let contained = fit(&picture, 20, 20, Fit::Contain);
+        assert_eq!(contained.pixel(10, 2), [0; 4]);
+        assert_eq!(contained.pixel(2, 10), [255, 0, 0, 255]);
+        assert_eq!(contained.pixel(17, 10), [0, 0, 255, 255]);
+        for how in [Fit::Cover, Fit::Fill] {
+            let filled = fit(&picture, 20, 20, how);
+            assert_eq!((filled.width(), filled.height()), (20, 20));
+            assert_eq!(filled.pixel(2, 1), [255, 0, 0, 255], "{how:?}");
+            assert_eq!(filled.pixel(17, 18), [0, 0, 255, 255], "{how:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_that_are_nothing_or_odd_are_borne() {
+        for how in [Fit::Contain, Fit::Cover, Fit::Fill] {
+            for (width, height) in [(0, 0), (1, 1), (1, 300), (300, 1), (7, 13)] {
+                let out = fit(&halves(31, 17), width, height, how);
+                assert_eq!((out.width(), out.height()), (width.max(1), height.max(1)));
+                assert_eq!(fit(&Bitmap::new(0, 5), 4, 4, how), Bitmap::new(4, 4));
+            }
+        }
+    }
+
+    #[test]
+    fn transparent_pixels_lend_no_colour_to_edges() {
+        let mut picture = Bitmap::new(8, 8);
+        for y in 0..8 {
+            for pixel in picture.row_mut(y)[16..].chunks_exact_mut(PIXEL) {
+                pixel.copy_from_slice(&[200, 100, 0, 255]);
+            }
+        }
+        for pixel in fit(&picture, 61, 33, Fit::Fill).data().chunks_exact(PIXEL) {
+            assert!(pixel[..3].iter().all(|colour| *colour <= pixel[3]), "{pixel:?}");
+            assert_eq!(pixel[2], 0);
+        }
+    }
+}
