@@ -1,7 +1,7 @@
 //! Colours: sRGB with straight alpha, read as CSS writes them.
 
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::read::{Slot, Spoken};
 
@@ -74,6 +74,10 @@ impl Serialize for Color {
 }
 
 impl Spoken for Color {
+    fn schema() -> Value {
+        json!({"type": "string", "maxLength": 100, "examples": ["#fff", "#10203080", "rgba(0, 0, 0, 0.5)", "gold"]})
+    }
+
     fn hear(value: &Value) -> Result<Self, String> {
         value.as_str().and_then(Self::parse).ok_or_else(|| {
             "must be a colour: #rgb, #rgba, #rrggbb, #rrggbbaa, rgba() or a CSS name".to_owned()

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::read::Spoken;
 
@@ -55,6 +55,10 @@ impl Serialize for Id {
 }
 
 impl Spoken for Id {
+    fn schema() -> Value {
+        json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"})
+    }
+
     fn hear(value: &Value) -> Result<Self, String> {
         let id = value.as_str().and_then(Self::parse);
         id.ok_or_else(|| {

@@ -8,7 +8,7 @@ use crate::content::Content;
 use crate::effect::Effect;
 use crate::id::Id;
 use crate::read::{
-    At, Chosen, Counted, Flag, Inner, List, Maybe, Named, Problem, Said, Whole, Within, Word, label, line,
+    At, Chosen, Counted, Flag, Height, Inner, List, Maybe, Named, Problem, Said, Within, Word, label, line,
     read_new, record, words,
 };
 use crate::template::{self, Binding};
@@ -47,8 +47,9 @@ record! {
         /// For people.
         name "name": String = String::new(), line(128);
         kind "type": LayerType = LayerType::Overlay, Word;
-        /// Higher ones are in front; those that are equal stand in the order in which they were made.
-        z_index "zIndex": i64 = 0, Whole(-Layer::HIGHEST, Layer::HIGHEST);
+        /// Higher ones are in front; those that are equal stand in the order in which they were made. Above all there are
+        /// unless it is said.
+        z_index "zIndex": i64 = 0, Height(Layer::HIGHEST);
         visible "visible": bool = true, Flag;
         opacity "opacity": f64 = 1.0, Within(0.0, 1.0);
         blend_mode "blendMode": BlendMode = BlendMode::Normal, Word;

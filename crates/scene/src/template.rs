@@ -6,12 +6,12 @@
 use std::fmt::Write;
 
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::animation::property::Property;
 use crate::animation::property::get as slot_of;
 use crate::layer::Layer;
-use crate::read::{At, Inner, Maybe, Rule, Said, Spoken, Within, plain, record};
+use crate::read::{At, Inner, Maybe, Rule, Said, Schemas, Spoken, Within, plain, record};
 
 record! {
     /// What a property takes its value from. JSON may give the template alone.
@@ -61,6 +61,10 @@ impl Serialize for Scalar {
 }
 
 impl Spoken for Scalar {
+    fn schema() -> Value {
+        json!({"type": ["number", "string", "boolean"]})
+    }
+
     fn hear(value: &Value) -> Result<Self, String> {
         const MOST: usize = 4000;
         let clean = |text: &str| text.len() <= MOST && !text.chars().any(|c| c.is_control() && c != '\n');
@@ -240,6 +244,10 @@ impl Known<'_> {
 pub(crate) struct BindingRule;
 
 impl Rule<Binding> for BindingRule {
+    fn schema(&self, schemas: &mut Schemas) -> Value {
+        json!({"anyOf": [{"type": "string", "maxLength": 1000}, schemas.of::<Binding>()]})
+    }
+
     fn read<'v>(&self, target: &mut Binding, value: &'v Value, at: &mut At<'v>) {
         if value.is_string() {
             *target = Binding::default();

@@ -74,3 +74,14 @@ fn the_examples_together_show_every_kind_and_every_effect() {
         assert!(all.contains(&format!("\"type\":\"{word}\"")), "no example shows the effect {word}");
     }
 }
+
+/// `UPDATE_EXAMPLES=1` writes it anew.
+#[test]
+fn the_schema_in_the_docs_is_made_from_the_code() {
+    let made = format!("{}\n", serde_json::to_string_pretty(&scene::schema()).unwrap());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/scene.schema.json");
+    if std::env::var_os("UPDATE_EXAMPLES").is_some() {
+        std::fs::write(&path, &made).unwrap();
+    }
+    assert!(std::fs::read_to_string(&path).unwrap() == made, "run it again with UPDATE_EXAMPLES=1");
+}

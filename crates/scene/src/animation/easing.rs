@@ -1,7 +1,7 @@
 //! Easings: how far a way is gone when a part of its time has passed. Pure functions, nothing kept.
 
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::read::Spoken;
 
@@ -268,6 +268,10 @@ impl Serialize for Easing {
 }
 
 impl Spoken for Easing {
+    fn schema() -> Value {
+        json!({"type": "string", "maxLength": 200, "examples": ["linear", "ease-in-out", "cubic-bezier(0.2, 0.9, 0.2, 1)", "steps(4)", "bounce", "spring(1, 100, 10)"]})
+    }
+
     fn hear(value: &Value) -> Result<Self, String> {
         value.as_str().and_then(Self::parse).ok_or_else(|| ALLOWED.to_owned())
     }

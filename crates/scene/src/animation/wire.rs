@@ -1,7 +1,7 @@
 //! The shapes of animations in JSON.
 
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Easing;
 use crate::color::Color;
@@ -121,6 +121,13 @@ impl Serialize for KeyValue {
 }
 
 impl Spoken for KeyValue {
+    fn schema() -> Value {
+        let number = json!({"type": "number", "minimum": -100_000, "maximum": 100_000});
+        let pair = json!({"type": "object", "properties": {"x": number, "y": number}, "required": ["x", "y"],
+            "additionalProperties": false});
+        json!({"anyOf": [{"type": "number", "minimum": -1e9, "maximum": 1e9}, Color::schema(), pair]})
+    }
+
     fn hear(value: &Value) -> Result<Self, String> {
         let pair = |object: &serde_json::Map<String, Value>| {
             let side = |key| object.get(key)?.as_f64().filter(|side| side.abs() <= 100_000.0);
@@ -159,6 +166,10 @@ impl Serialize for Repeat {
 }
 
 impl Spoken for Repeat {
+    fn schema() -> Value {
+        json!({"anyOf": [{"type": "integer", "minimum": 0, "maximum": 1_000_000}, {"const": "forever"}]})
+    }
+
     fn hear(value: &Value) -> Result<Self, String> {
         const MOST: u32 = 1_000_000;
         let times = value.as_u64().and_then(|times| u32::try_from(times).ok()).filter(|times| *times <= MOST);

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use crate::read::{
-    At, Flag, Inner, List, Maybe, Named, Text, Whole, Within, Word, id, label, line, record, words,
+    At, Flag, Inner, List, Maybe, Named, Rule, Schemas, Text, Whole, Within, Word, id, label, line, record,
+    words,
 };
 use crate::style::MOST_PX;
 
@@ -210,8 +213,12 @@ fn has_its_slate(lost: &WhenLost, at: &mut At<'_>) {
 /// A state is an asset, or an object for what is more than that.
 struct ClipRule;
 
-impl crate::read::Rule<SpriteClip> for ClipRule {
-    fn read<'v>(&self, target: &mut SpriteClip, value: &'v serde_json::Value, at: &mut At<'v>) {
+impl Rule<SpriteClip> for ClipRule {
+    fn schema(&self, schemas: &mut Schemas) -> Value {
+        json!({"anyOf": [asset().schema(schemas), schemas.of::<SpriteClip>()]})
+    }
+
+    fn read<'v>(&self, target: &mut SpriteClip, value: &'v Value, at: &mut At<'v>) {
         if value.is_string() {
             *target = SpriteClip::default();
             asset().read(target.src.insert(String::new()), value, at);

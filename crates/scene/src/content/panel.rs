@@ -1,9 +1,11 @@
 //! Contents laid out of texts: cards, chats, clocks, tickers.
 
+use serde_json::{Value, json};
+
 use super::media::{SIDE, asset};
 use crate::color::Color;
 use crate::read::{
-    At, Flag, Inner, List, Maybe, Rule, Said, Whole, Within, Word, line, plain, prose, record, words,
+    At, Flag, Inner, List, Maybe, Rule, Said, Schemas, Whole, Within, Word, line, plain, prose, record, words,
 };
 use crate::style::{MOST_PX, Shadow, TextStyle};
 
@@ -128,7 +130,11 @@ impl Clock {
 struct Moment;
 
 impl Rule<String> for Moment {
-    fn read<'v>(&self, target: &mut String, value: &'v serde_json::Value, at: &mut At<'v>) {
+    fn schema(&self, _schemas: &mut Schemas) -> Value {
+        json!({"type": "string", "format": "date-time"})
+    }
+
+    fn read<'v>(&self, target: &mut String, value: &'v Value, at: &mut At<'v>) {
         plain(40, "a moment").read(target, value, at);
     }
 
@@ -143,7 +149,11 @@ impl Rule<String> for Moment {
 struct Zone;
 
 impl Rule<String> for Zone {
-    fn read<'v>(&self, target: &mut String, value: &'v serde_json::Value, at: &mut At<'v>) {
+    fn schema(&self, _schemas: &mut Schemas) -> Value {
+        json!({"type": "string", "examples": ["UTC", "+02:00"]})
+    }
+
+    fn read<'v>(&self, target: &mut String, value: &'v Value, at: &mut At<'v>) {
         plain(40, "a time zone").read(target, value, at);
     }
 

@@ -5,15 +5,16 @@
 /// `checked by f` names a function that looks at the whole once all fields are read.
 macro_rules! record {
     (
-        $(#[$meta:meta])*
+        $(#[doc = $about:literal])*
+        $(#[derive($derived:ident)])?
         pub struct $name:ident $(checked by $whole:path)? {
-            $($(#[$doc:meta])* $field:ident $json:literal: $type:ty = $default:expr, $rule:expr;)*
+            $($(#[doc = $doc:literal])* $field:ident $json:literal: $type:ty = $default:expr, $rule:expr;)*
         }
     ) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq)]
+        $(#[doc = $about])*
+        #[derive(Clone, Debug, PartialEq $(, $derived)?)]
         pub struct $name {
-            $($(#[$doc])* pub $field: $type,)*
+            $($(#[doc = $doc])* pub $field: $type,)*
         }
 
         impl Default for $name {
@@ -23,6 +24,17 @@ macro_rules! record {
         }
 
         impl $crate::read::Record for $name {
+            const NAME: &'static str = stringify!($name);
+            const ABOUT: &'static str = concat!($($about, "\n"),*).trim_ascii();
+
+            fn shapes(schemas: &mut $crate::read::Schemas) -> Vec<$crate::read::Shape> {
+                let shape = $crate::read::Shape::new(String::new());
+                let default = Self::default();
+                $(let shape = shape.field::<$type, _>(schemas, $json, &[$($doc),*], &$rule, &default.$field);)*
+                let _ = (schemas, default);
+                vec![shape]
+            }
+
             fn read_fields<'v>(
                 &mut self,
                 object: &'v serde_json::Map<String, serde_json::Value>,
@@ -85,15 +97,15 @@ macro_rules! record {
 /// A patch that names another word starts anew from that record's defaults.
 macro_rules! choice {
     (
-        $(#[$meta:meta])*
+        $(#[doc = $about:literal])*
         pub enum $name:ident by $tag:literal {
-            $($(#[$doc:meta])* $variant:ident($inner:ty) $word:literal,)*
+            $($(#[doc = $doc:literal])* $variant:ident($inner:ty) $word:literal,)*
         }
     ) => {
-        $(#[$meta])*
+        $(#[doc = $about])*
         #[derive(Clone, Debug, PartialEq)]
         pub enum $name {
-            $($(#[$doc])* $variant($inner),)*
+            $($(#[doc = $doc])* $variant($inner),)*
         }
 
         impl $name {
@@ -128,6 +140,24 @@ macro_rules! choice {
         }
 
         impl $crate::read::Record for $name {
+            const NAME: &'static str = stringify!($name);
+            const ABOUT: &'static str = concat!($($about, "\n"),*).trim_ascii();
+
+            fn shapes(schemas: &mut $crate::read::Schemas) -> Vec<$crate::read::Shape> {
+                let mut shapes = Vec::new();
+                $(for mut shape in <$inner as $crate::read::Record>::shapes(schemas) {
+                    if shape.about.is_empty() {
+                        let own = $crate::read::joined(&[$($doc),*]);
+                        let inner = <$inner as $crate::read::Record>::ABOUT;
+                        shape.about = if own.is_empty() { $crate::read::joined(&[inner]) } else { own };
+                    }
+                    shape.properties.insert($tag.to_owned(), serde_json::json!({ "const": $word }));
+                    shape.required.insert(0, $tag);
+                    shapes.push(shape);
+                })*
+                shapes
+            }
+
             fn read_fields<'v>(
                 &mut self,
                 object: &'v serde_json::Map<String, serde_json::Value>,

@@ -6,6 +6,7 @@
 
 mod macros;
 mod rules;
+mod schema;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,9 +17,11 @@ use serde_json::{Map, Value};
 
 pub(crate) use macros::{choice, record, words, written};
 pub(crate) use rules::{
-    Chosen, Counted, Flag, Held, Inner, List, Maybe, Named, Needed, Said, Spoken, Text, Whole, Within, Word,
-    Words, id, label, line, plain, prose, said, source,
+    Chosen, Counted, Flag, Height, Held, Inner, List, Maybe, Named, Needed, Said, Spoken, Text, Whole,
+    Within, Word, Words, id, label, line, plain, prose, said, source,
 };
+
+pub(crate) use schema::{Schemas, Shape, prose as joined};
 
 use crate::color::Color;
 
@@ -157,6 +160,9 @@ pub(crate) trait Rule<T> {
     /// Lays `value` over `target`; a wrong one leaves a problem.
     fn read<'v>(&self, target: &mut T, value: &'v Value, at: &mut At<'v>);
 
+    /// What the rule allows, as JSON Schema says it.
+    fn schema(&self, schemas: &mut Schemas) -> Value;
+
     /// What reading alone can't tell: something that must be there and is not.
     fn check(&self, _target: &T, _at: &mut At<'_>) {}
 
@@ -168,6 +174,11 @@ pub(crate) trait Rule<T> {
         None
     }
 
+    /// Whether what stands there when nothing is said is the same for all.
+    fn has_default(&self) -> bool {
+        true
+    }
+
     /// Whether the field is left out when written.
     fn absent(&self, _target: &T) -> bool {
         false
@@ -176,6 +187,12 @@ pub(crate) trait Rule<T> {
 
 /// A type whose fields are declared by [`record!`] or [`choice!`].
 pub(crate) trait Record: Default {
+    const NAME: &'static str;
+    /// Its documentation.
+    const ABOUT: &'static str;
+
+    /// What an object of it can look like: one shape, or several to choose from.
+    fn shapes(schemas: &mut Schemas) -> Vec<Shape>;
     /// Lays an object's fields over this; `but` are keys that somebody else reads.
     fn read_fields<'v>(&mut self, object: &'v Map<String, Value>, but: &[&str], at: &mut At<'v>);
     fn check_fields(&self, at: &mut At<'_>);

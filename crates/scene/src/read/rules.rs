@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{At, Choice, Record, Rule, Slot};
+use super::{At, Choice, Record, Rule, Schemas, Slot};
 
 /// A number in a range. JSON has no infinities and no NaN, so what is read is finite.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Within(pub(crate) f64, pub(crate) f64);
 
 impl Rule<f64> for Within {
+    fn schema(&self, _schemas: &mut Schemas) -> Value {
+        json!({"type": "number", "minimum": self.0, "maximum": self.1})
+    }
+
     fn read<'v>(&self, target: &mut f64, value: &'v Value, at: &mut At<'v>) {
         match value.as_f64() {
             Some(number) if (self.0..=self.1).contains(&number) => *target = number,
@@ -29,6 +33,10 @@ impl Rule<f64> for Within {
 pub(crate) struct Whole(pub(crate) i64, pub(crate) i64);
 
 impl Rule<i64> for Whole {
+    fn schema(&self, _schemas: &mut Schemas) -> Value {
+        json!({"type": "integer", "minimum": self.0, "maximum": self.1})
+    }
+
     fn read<'v>(&self, target: &mut i64, value: &'v Value, at: &mut At<'v>) {
         match value.as_i64().or_else(|| whole(value.as_f64()?)) {
             Some(number) if (self.0..=self.1).contains(&number) => *target = number,
@@ -41,11 +49,41 @@ impl Rule<i64> for Whole {
     }
 }
 
+/// The height of a layer: above all others where nothing is said.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Height(pub(crate) i64);
+
+impl Rule<i64> for Height {
+    fn schema(&self, schemas: &mut Schemas) -> Value {
+        Whole(-self.0, self.0).schema(schemas)
+    }
+
+    fn has_default(&self) -> bool {
+        false
+    }
+
+    fn read<'v>(&self, target: &mut i64, value: &'v Value, at: &mut At<'v>) {
+        Whole(-self.0, self.0).read(target, value, at);
+    }
+
+    fn slot<'t>(&self, target: &'t mut i64, path: &[Box<str>]) -> Option<Slot<'t>> {
+        Whole(-self.0, self.0).slot(target, path)
+    }
+}
+
 /// A count that the store keeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counted;
 
 impl Rule<u64> for Counted {
+    fn schema(&self, _schemas: &mut Schemas) -> Value {
+        json!({"type": "integer", "minimum": 0})
+    }
+
+    fn has_default(&self) -> bool {
+        false
+    }
+
     fn read<'v>(&self, target: &mut u64, value: &'v Value, at: &mut At<'v>) {
         match value.as_u64() {
             Some(count) => *target = count,
@@ -65,6 +103,10 @@ fn whole(number: f64) -> Option<i64> {
 pub(crate) struct Flag;
 
 impl Rule<bool> for Flag {
+    fn schema(&self, _schemas: &mut Schemas) -> Value {
+        json!({"type": "boolean"})
+    }
+
     fn read<'v>(&self, target: &mut bool, value: &'v Value, at: &mut At<'v>) {
         match value.as_bool() {
             Some(flag) => *target = flag,
@@ -130,6 +172,14 @@ impl Text {
 }
 
 impl Rule<String> for Text {
+    fn schema(&self, _schemas: &mut Schemas) -> Value {
+        let mut schema = json!({"type": "string", "maxLength": self.most});
+        if self.least > 0 {
+            schema["minLength"] = self.least.into();
+        }
+        schema
+    }
+
     fn read<'v>(&self, target: &mut String, value: &'v Value, at: &mut At<'v>) {
         // No character has more than four bytes: a text of a megabyte is refused without being looked at.
         let fits = |text: &str| text.len() <= self.most * 4 && text.chars().count() <= self.most;
@@ -156,6 +206,11 @@ pub(crate) trait Words: Copy + Sized + 'static {
 pub(crate) struct Word;
 
 impl<T: Words> Rule<T> for Word {
+    fn schema(&self, _schemas: &mut Schemas) -> Value {
+        let words: Vec<_> = T::ALL.iter().map(|(word, _)| *word).collect();
+        json!({"type": "string", "enum": words})
+    }
+
     fn read<'v>(&self, target: &mut T, value: &'v Value, at: &mut At<'v>) {
         match value.as_str().and_then(|text| T::ALL.iter().find(|(word, _)| *word == text)) {
             Some((_, found)) => *target = *found,
@@ -172,6 +227,9 @@ pub(crate) trait Spoken: Sized {
     /// The sentence of an error says what is allowed.
     fn hear(value: &Value) -> Result<Self, String>;
 
+    /// What it allows, as JSON Schema says it.
+    fn schema() -> Value;
+
     fn slot(&mut self) -> Option<Slot<'_>> {
         None
     }
@@ -182,6 +240,10 @@ pub(crate) trait Spoken: Sized {
 pub(crate) struct Said;
 
 impl<T: Spoken> Rule<T> for Said {
+    fn schema(&self, _schemas: &mut Schemas) -> Value {
+        T::schema()
+    }
+
     fn read<'v>(&self, target: &mut T, value: &'v Value, at: &mut At<'v>) {
         match T::hear(value) {
             Ok(heard) => *target = heard,
@@ -199,6 +261,10 @@ impl<T: Spoken> Rule<T> for Said {
 pub(crate) struct Inner;
 
 impl<T: Record> Rule<T> for Inner {
+    fn schema(&self, schemas: &mut Schemas) -> Value {
+        schemas.of::<T>()
+    }
+
     fn read<'v>(&self, target: &mut T, value: &'v Value, at: &mut At<'v>) {
         if let Some(object) = at.object(value) {
             target.read_fields(object, &[], at);
@@ -219,6 +285,10 @@ impl<T: Record> Rule<T> for Inner {
 pub(crate) struct Chosen;
 
 impl<T: Choice> Rule<T> for Chosen {
+    fn schema(&self, schemas: &mut Schemas) -> Value {
+        schemas.of::<T>()
+    }
+
     fn read<'v>(&self, target: &mut T, value: &'v Value, at: &mut At<'v>) {
         Inner.read(target, value, at);
     }
@@ -242,6 +312,10 @@ impl<T: Choice> Rule<T> for Chosen {
 pub(crate) struct Maybe<R>(pub(crate) R);
 
 impl<T: Default, R: Rule<T>> Rule<Option<T>> for Maybe<R> {
+    fn schema(&self, schemas: &mut Schemas) -> Value {
+        self.0.schema(schemas)
+    }
+
     fn read<'v>(&self, target: &mut Option<T>, value: &'v Value, at: &mut At<'v>) {
         match target {
             Some(there) => self.0.read(there, value, at),
@@ -269,6 +343,10 @@ impl<T: Default, R: Rule<T>> Rule<Option<T>> for Maybe<R> {
 pub(crate) struct Needed<R>(pub(crate) R);
 
 impl<T: Default, R: Rule<T>> Rule<Option<T>> for Needed<R> {
+    fn schema(&self, schemas: &mut Schemas) -> Value {
+        self.0.schema(schemas)
+    }
+
     fn read<'v>(&self, target: &mut Option<T>, value: &'v Value, at: &mut At<'v>) {
         self.0.read(target.get_or_insert_default(), value, at);
     }
@@ -286,6 +364,10 @@ impl<T: Default, R: Rule<T>> Rule<Option<T>> for Needed<R> {
 pub(crate) struct Held<R>(pub(crate) R);
 
 impl<T: Clone, R: Rule<T>> Rule<Arc<T>> for Held<R> {
+    fn schema(&self, schemas: &mut Schemas) -> Value {
+        self.0.schema(schemas)
+    }
+
     fn read<'v>(&self, target: &mut Arc<T>, value: &'v Value, at: &mut At<'v>) {
         self.0.read(Arc::make_mut(target), value, at);
     }
@@ -304,6 +386,10 @@ pub(crate) struct List<R> {
 }
 
 impl<T: Default, R: Rule<T>> Rule<Vec<T>> for List<R> {
+    fn schema(&self, schemas: &mut Schemas) -> Value {
+        json!({"type": "array", "items": self.each.schema(schemas), "minItems": self.least, "maxItems": self.most})
+    }
+
     fn read<'v>(&self, target: &mut Vec<T>, value: &'v Value, at: &mut At<'v>) {
         match value.as_array() {
             Some(values) if (self.least..=self.most).contains(&values.len()) => {
@@ -343,6 +429,11 @@ pub(crate) struct Named<R> {
 }
 
 impl<T: Default, R: Rule<T>> Rule<BTreeMap<String, T>> for Named<R> {
+    fn schema(&self, schemas: &mut Schemas) -> Value {
+        let each = json!({"anyOf": [self.each.schema(schemas), {"type": "null"}]});
+        json!({"type": "object", "additionalProperties": each, "maxProperties": self.most})
+    }
+
     fn read<'v>(&self, target: &mut BTreeMap<String, T>, value: &'v Value, at: &mut At<'v>) {
         let Some(object) = at.object(value) else { return };
         // Before anything is kept, so that an object of a million keys costs nothing.
