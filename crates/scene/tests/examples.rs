@@ -11,11 +11,13 @@ fn folder() -> PathBuf {
 
 /// The scenes by name, as JSON.
 fn examples() -> Vec<(String, Value)> {
-    let files = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let files = std::fs::read_dir(folder()).expect("the examples are there");
+    let files = files.map(|entry| entry.expect("the folder can be read").path());
     let scenes = files.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
     let read = |path: PathBuf| {
-        let json = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        (path.file_stem().unwrap().to_string_lossy().into_owned(), json)
+        let bytes = std::fs::read(&path).expect("an example can be read");
+        let json = serde_json::from_slice(&bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        (path.file_stem().expect("it has a name").to_string_lossy().into_owned(), json)
     };
     let mut examples: Vec<_> = scenes.map(read).collect();
     examples.sort_by(|a, b| a.0.cmp(&b.0));

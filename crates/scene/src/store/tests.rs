@@ -1,4 +1,4 @@
-use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 use serde_json::{Value, json};
 
 use super::*;
@@ -762,6 +762,8 @@ fn shown(frame: &Frame) -> Vec<Value> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn any_history_is_replayed_kept_and_drawn_the_same(steps in proptest::collection::vec((commands(), 0..150_u32), 1..40)) {
         let mut desk = Desk::new();
