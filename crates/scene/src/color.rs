@@ -88,3 +88,65 @@ impl Spoken for Color {
         Some(Slot::Color(self))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn colours_are_read_as_css_writes_them() {
+        for (text, expected) in [
+            ("#fff", "#ffffff"),
+            ("#0f08", "#00ff0088"),
+            ("#102030", "#102030"),
+            ("#10203080", "#10203080"),
+            ("#ABCDEF", "#abcdef"),
+            ("rgb(255, 0, 0)", "#ff0000"),
+            ("rgba(255, 0, 0, 0.5)", "#ff000080"),
+            ("rgb(0 128 255 / 50%)", "#0080ff80"),
+            ("hsl(120, 100%, 50%)", "#00ff00"),
+            ("rebeccapurple", "#663399"),
+            ("Gold", "#ffd700"),
+            ("transparent", "#00000000"),
+        ] {
+            let color = Color::parse(text).unwrap_or_else(|| panic!("{text}"));
+            let written = serde_json::to_value(color).unwrap();
+            assert_eq!(written, json!(expected), "{text}");
+            assert_eq!(Color::parse(expected), Some(color));
+        }
+    }
+
+    #[test]
+    fn what_is_no_colour_is_refused() {
+        let long = format!("#{}", "f".repeat(1 << 20));
+        for bad in [
+            "",
+            "#",
+            "#12",
+            "#12345",
+            "#ggg",
+            "reddish",
+            "currentcolor",
+            "rgb(",
+            "rgb(nan, 0, 0",
+            "red blue",
+            &long,
+        ] {
+            assert_eq!(Color::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_clear_lends_no_colour_to_a_mixture() {
+        let red = Color { r: 255, g: 0, b: 0, a: 255 };
+        let clear_green = Color { r: 0, g: 255, b: 0, a: 0 };
+        assert_eq!(red.mix(clear_green, 0.5), Color { a: 128, ..red });
+        assert_eq!(Color::BLACK.mix(Color::WHITE, 0.5), Color { r: 128, g: 128, b: 128, a: 255 });
+        for (part, expected) in [(0.0, red), (1.0, Color::WHITE), (-3.0, red), (7.0, Color::WHITE)] {
+            assert_eq!(red.mix(Color::WHITE, part), expected, "{part}");
+        }
+        assert_eq!(clear_green.mix(clear_green, 0.3).a, 0);
+    }
+}

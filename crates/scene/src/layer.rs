@@ -171,3 +171,36 @@ fn one_mask(mask: &Mask, at: &mut At<'_>) {
         at.wrong("must have either layerId or src");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_anchor_stands_at_the_position_however_the_layer_is_turned() {
+        for rotation in [0.0, 30.0, 90.0, 180.0, 270.0, -450.0] {
+            for (x, y) in [(1.0, 1.0), (-1.0, 1.0), (2.0, 0.5)] {
+                let transform = Transform {
+                    position: Point { x: 500.0, y: 300.0 },
+                    scale: Scale { x, y },
+                    rotation,
+                    anchor: Anchor { x: 0.5, y: 1.0 },
+                };
+                let [a, b, c, d, e, f] = transform.matrix(200.0, 100.0);
+                let (px, py) = (100.0, 100.0);
+                let at = (a * px + c * py + e, b * px + d * py + f);
+                assert!((at.0 - 500.0).abs() < 1e-9 && (at.1 - 300.0).abs() < 1e-9, "{rotation}: {at:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_upright_or_mirrored_is_so_exactly() {
+        let matrix = |rotation, x| {
+            Transform { rotation, scale: Scale { x, y: 1.0 }, ..Transform::default() }.matrix(10.0, 10.0)
+        };
+        assert_eq!(matrix(90.0, 1.0), [0.0, 1.0, -1.0, 0.0, 0.0, 0.0]);
+        assert_eq!(matrix(-360.0, 1.0), [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+        assert_eq!(matrix(0.0, -1.0)[0], -1.0);
+    }
+}

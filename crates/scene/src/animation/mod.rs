@@ -14,7 +14,7 @@ mod tests;
 mod wire;
 
 pub use easing::{Easing, Jump};
-pub use playing::{Playing, Score};
+pub use playing::{Playing, Score, Status};
 pub use wire::{Animation, Direction, KeyValue, Keyframe, Preset, Repeat, Side, Track};
 
 pub(crate) use motion::check as check_path;

@@ -10,7 +10,7 @@ use super::wire::{Animation, KeyValue, Repeat, Track};
 use super::{Easing, preset};
 use crate::document::Canvas;
 use crate::layer::Layer;
-use crate::read::{At, Inner, List, Maybe, Problem, Within, plain, record};
+use crate::read::{At, Inner, List, Maybe, Problem, Within, plain, record, words};
 
 /// Tracks that a preset or a client can make.
 const MOST_TRACKS: usize = 64;
@@ -62,6 +62,18 @@ enum Axis {
     Y,
     /// Degrees the path heads, with the layer's own rotation added.
     Heading,
+}
+
+words! {
+    /// What an animation is doing.
+    pub enum Status {
+        /// Its delay, or the time before its beginning.
+        Waiting "waiting",
+        Running "running",
+        Paused "paused",
+        /// Its last value holds, and is about to be written into the layer.
+        Over "over",
+    }
 }
 
 /// Where an animation is.
@@ -130,21 +142,24 @@ impl Playing {
         Self { score, channels: channels.into() }
     }
 
-    /// Program time at which its delay is over.
-    pub(crate) fn begins(&self) -> f64 {
+    /// Program time in ms at which its delay is over, were it not paused.
+    #[must_use]
+    pub fn begins(&self) -> f64 {
         self.score.origin + self.score.animation.delay
     }
 
-    /// Program time at which it is over, if it ever is.
-    pub(crate) fn ends(&self) -> f64 {
+    /// Program time in ms at which it is over; infinite while it is paused, or for ever.
+    #[must_use]
+    pub fn ends(&self) -> f64 {
         match (self.score.paused, self.score.animation.repeat) {
             (None, Repeat::Times(times)) => self.begins() + self.score.duration * (f64::from(times) + 1.0),
             _ => f64::INFINITY,
         }
     }
 
-    /// Its own time at a program time, delay included.
-    pub(crate) fn own_time(&self, now: f64) -> f64 {
+    /// Its own time at a program time, in ms, delay included.
+    #[must_use]
+    pub fn own_time(&self, now: f64) -> f64 {
         self.score.paused.unwrap_or(now - self.score.origin)
     }
 
@@ -176,7 +191,24 @@ impl Playing {
         (!left.is_empty()).then(|| Self { score, channels: left.into() })
     }
 
-    /// As clients ask for it.
+    /// What it is doing at a program time.
+    #[must_use]
+    pub fn status(&self, now: f64) -> Status {
+        match (self.score.paused, self.phase(now)) {
+            (Some(_), _) => Status::Paused,
+            (None, Phase::Waiting) => Status::Waiting,
+            (None, Phase::At(_)) => Status::Running,
+            (None, Phase::Over(_)) => Status::Over,
+        }
+    }
+
+    /// The properties that it no longer writes, because a client or a later animation does.
+    #[must_use]
+    pub fn ended(&self) -> &[String] {
+        &self.score.ended
+    }
+
+    /// As clients asked for it, with its ids and its beginning filled in.
     #[must_use]
     pub fn animation(&self) -> &Animation {
         &self.score.animation

@@ -699,6 +699,44 @@ fn messages_and_values_are_kept_within_bounds() {
     assert_eq!(refusal, Refusal::Full { what: "values", most: 1000 });
 }
 
+#[test]
+fn a_number_scales_both_sides_and_a_path_turns_with_the_layer() {
+    let mut desk = Desk::new();
+    desk.create(json!({"id": "a", "transform": {"rotation": 10}, "content": {"kind": "group"}}));
+    desk.animate(
+        "a",
+        json!({"id": "m", "tracks": [
+        {"property": "scale", "keyframes": [{"t": 0, "value": 1}, {"t": 100, "value": {"x": 3, "y": 5}}]},
+        {"property": "position", "path": "M0,0 L0,100", "autoRotate": true,
+            "keyframes": [{"t": 0, "value": 0, "easing": "back"}, {"t": 100, "value": 1}]}]}),
+        0.0,
+    );
+    let seen = desk.store.layer_at(&id("a"), 50.0).unwrap().transform;
+    assert_eq!((seen.scale.x, seen.scale.y, seen.rotation), (2.0, 3.0, 100.0));
+    let state = State::read(&desk.state()).unwrap();
+    let mut back = Store::restore(&state, Canvas::default(), 50).unwrap();
+    assert_eq!(back.layer_at(&id("a"), 50.0).unwrap().transform, seen);
+    while back.advance(100.0).is_some() {}
+    assert_eq!(back.layer(&id("a")).unwrap().transform.rotation, 100.0);
+}
+
+#[test]
+fn an_animation_says_what_it_is_doing() {
+    let mut desk = Desk::new();
+    desk.create(text("a"));
+    desk.animate("a", json!({"id": "m", "preset": "fade", "delay": 100, "duration": 100}), 50.0);
+    let status = |desk: &Desk, now: f64| desk.store.animations()[0].status(now).word();
+    for (now, expected) in [(50.0, "waiting"), (150.0, "running"), (250.0, "over")] {
+        assert_eq!(status(&desk, now), expected);
+    }
+    desk.run_at(
+        &Command::Control { layer: id("a"), animation: id("m"), body: json!({"action": "pause"}) },
+        160.0,
+    );
+    assert_eq!(status(&desk, 900.0), "paused");
+    assert_eq!(desk.store.animations()[0].own_time(900.0), 110.0);
+}
+
 /// Commands of every sort on a few names, sensible or not.
 fn commands() -> impl Strategy<Value = Command> {
     let name = || prop_oneof![Just("a"), Just("b"), Just("c"), Just("g"), Just("h")];
@@ -737,6 +775,28 @@ fn commands() -> impl Strategy<Value = Command> {
             body: json!({"transition": {"type": "wipe", "duration": 120}}) }),
         1 => Just(Command::SetValues(json!({"values": {"v": 3}}))),
     ]
+}
+
+/// Animations that get in each other's way.
+fn animation_commands() -> impl Strategy<Value = Command> {
+    let keys = (1..400_u32, -100..100_i32).prop_map(|(t, value)| json!([{"t": t, "value": value}]));
+    let property =
+        prop_oneof![Just("position.x"), Just("position.x"), Just("rotation"), Just("effects.0.radius")];
+    let other = prop_oneof![
+        Just(json!({"preset": "slide", "duration": 150})),
+        Just(json!({"preset": "rotate", "direction": "out", "repeat": 2, "yoyo": true})),
+        Just(track(
+            "position",
+            json!([{"t": 0, "value": {"x": 1, "y": 2}}, {"t": 90, "value": {"x": 9, "y": 9}}])
+        )),
+    ];
+    let own = (property, keys, 0..300_u32, 0..3_u32).prop_map(|(property, keys, delay, repeat)| {
+        let mut animation = track(property, keys);
+        (animation["delay"], animation["repeat"]) = (json!(delay), json!(repeat));
+        animation
+    });
+    let animation = prop_oneof![3 => own, 1 => other];
+    (prop_oneof![Just("a"), Just("b")], animation).prop_map(|(name, animation)| animate(name, animation))
 }
 
 /// Everything that is drawn, without what is counted.
@@ -801,5 +861,32 @@ proptest! {
                 prop_assert_eq!(&picture(&back, now + 77.0), &picture(&desk.store, now + 77.0));
             }
         }
+    }
+
+    #[test]
+    fn who_slept_comes_to_the_same_layers(
+        steps in proptest::collection::vec((animation_commands(), 0..100_u32), 1..12),
+        sleep in 100..2000_u32,
+    ) {
+        let mut awake = Desk::new();
+        for name in ["a", "b"] {
+            awake.create(json!({"id": name, "content": {"kind": "text"}, "effects": [{"type": "blur"}]}));
+        }
+        let mut now = 0.0;
+        for (command, wait) in steps {
+            now += f64::from(wait);
+            while awake.store.advance(now).is_some() {}
+            drop(awake.try_do(&command, now));
+        }
+        let mut slept = awake.store.clone();
+        for step in (0..=sleep).step_by(7) {
+            let now = now + f64::from(step);
+            while awake.store.advance(now).is_some() {}
+        }
+        let end = now + f64::from(sleep);
+        prop_assert_eq!(picture(&slept, end), picture(&awake.store, end));
+        while slept.advance(end).is_some() {}
+        prop_assert_eq!(picture(&slept, end), picture(&awake.store, end));
+        prop_assert_eq!(slept.animations().len(), awake.store.animations().len());
     }
 }
