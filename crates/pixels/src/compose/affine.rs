@@ -10,11 +10,8 @@ use super::picture::Picture;
 use super::rows;
 use super::sampler::{self, Line, WIDE};
 use super::sheet;
-use super::simd::dispatched;
 use super::texels::Level;
-
-/// Two rows of pixels of a mapped picture.
-pub(super) type Tile = [[[u8; 4]; WIDE]; 2];
+use super::tile::{self, Planes, Tile};
 
 /// A picture's samples, where they are to be and how they are found.
 pub(super) struct Mapped<'a> {
@@ -66,6 +63,7 @@ impl<'a> Mapped<'a> {
     /// Calls `draw` with each tile of what the picture touches of `area` (even sides), and the pixels of the canvas it is.
     pub(super) fn tiles(&self, area: Rect, mut draw: impl FnMut(Rect, &mut Tile)) {
         let mut tile = [[[0; 4]; WIDE]; 2];
+        self.fetch(area);
         for top in (area.top..area.bottom).step_by(2) {
             let stretches = [top, top + 1].map(|y| self.stretch(y, area));
             let touched = stretches.map(|s| s.touched).into_iter().filter(|(from, to)| from < to);
@@ -84,6 +82,18 @@ impl<'a> Mapped<'a> {
                 left += wide;
             }
         }
+    }
+
+    /// Has what `area` will show brought nearer.
+    fn fetch(&self, area: Rect) {
+        let [left, top, right, bottom] = [area.left, area.top, area.right, area.bottom].map(f64::from);
+        let size = 0.5_f64.powi(self.halvings);
+        let corners = [(left, top), (right, top), (left, bottom), (right, bottom)]
+            .map(|(x, y)| self.back.apply(x, y))
+            .map(|(u, v)| (u * size, v * size));
+        let least = corners.iter().fold((f64::MAX, f64::MAX), |a, b| (a.0.min(b.0), a.1.min(b.1)));
+        let most = corners.iter().fold((f64::MIN, f64::MIN), |a, b| (a.0.max(b.0), a.1.max(b.1)));
+        self.near.fetch(least, most);
     }
 
     /// What of row `y` of the canvas, within `area`, the picture touches.
@@ -185,31 +195,6 @@ fn count(n: f64) -> usize {
     n as usize
 }
 
-dispatched! {
-    /// Takes a row of texels apart, luma and alpha.
-    fn apart(texels: &[[u8; 4]; WIDE], luma: &mut [u8; WIDE], alpha: &mut [u8; WIDE]) {
-        for ((texel, luma), alpha) in texels.iter().zip(luma).zip(alpha) {
-            (*luma, *alpha) = (texel[0], texel[3]);
-        }
-    }
-}
-
-dispatched! {
-    /// Means of two pixels by two of Cb, Cr and alpha.
-    fn halved(tile: &Tile, out: &mut [[u8; WIDE / 2]; 3]) {
-        let [upper, lower] = tile;
-        for (i, (upper, lower)) in upper.chunks_exact(2).zip(lower.chunks_exact(2)).enumerate() {
-            for (channel, out) in (1..4).zip(out.iter_mut()) {
-                let sum = u16::from(upper[0][channel])
-                    + u16::from(upper[1][channel])
-                    + u16::from(lower[0][channel])
-                    + u16::from(lower[1][channel]);
-                out[i] = rows::low((sum + 2) >> 2);
-            }
-        }
-    }
-}
-
 impl Band {
     /// Lays `picture` over what is there, mapped to the canvas by `map`, `opacity` 0–255.
     ///
@@ -221,30 +206,30 @@ impl Band {
             return;
         }
         let Some(mapped) = Mapped::new(picture, map) else { return };
-        mapped.tiles(area, |place, tile| self.lay_tile(place, tile, opacity));
+        let mut planes = Planes::default();
+        mapped.tiles(area, |place, tile| {
+            tile::apart(tile, &mut planes);
+            self.lay_tile(place, &planes, opacity);
+        });
     }
 
-    fn lay_tile(&mut self, place: Rect, tile: &Tile, opacity: u8) {
+    fn lay_tile(&mut self, place: Rect, planes: &Planes, opacity: u8) {
         let (Some(whole), Some(half)) = (self.part(place, false), self.part(place, true)) else { return };
-        let (mut luma, mut alpha) = ([0; WIDE], [0; WIDE]);
-        for (texels, row) in tile.iter().zip(whole.rows()) {
-            apart::best(texels, &mut luma, &mut alpha);
+        for ((luma, alpha), row) in planes.luma.iter().zip(&planes.alpha).zip(whole.rows()) {
             let count = row.len();
             sheet::lay(&mut self.luma[row.clone()], &luma[..count], &alpha[..count], opacity);
             if let Some([under, _]) = &mut self.alpha {
                 sheet::lay(&mut under[row], &alpha[..count], &alpha[..count], opacity);
             }
         }
-        let mut chroma = [[0; WIDE / 2]; 3];
-        halved::best(tile, &mut chroma);
-        let [u, v, alpha] = &chroma;
         for row in half.rows() {
             let count = row.len();
-            for (plane, source) in self.chroma.iter_mut().zip([u, v]) {
-                sheet::lay(&mut plane[row.clone()], &source[..count], &alpha[..count], opacity);
+            let alpha = &planes.chroma_alpha[..count];
+            for (plane, source) in self.chroma.iter_mut().zip(&planes.chroma) {
+                sheet::lay(&mut plane[row.clone()], &source[..count], alpha, opacity);
             }
             if let Some([_, under]) = &mut self.alpha {
-                sheet::lay(&mut under[row], &alpha[..count], &alpha[..count], opacity);
+                sheet::lay(&mut under[row], alpha, alpha, opacity);
             }
         }
     }

@@ -10,41 +10,41 @@ const WEIGHTS: [f64; 3] = [0.2126, 0.7152, 0.0722];
 /// Y, Cb, Cr and alpha of one pixel, premultiplied.
 pub(crate) type Texel = [u8; 4];
 
-/// From red, green, blue, alpha (0–255, premultiplied) to a code, in 65536ths.
-const LUMA: [i32; 4] = {
-    let span = 65536.0 * 219.0 / 255.0;
+/// From red, green, blue, alpha (0–255, premultiplied) to a code, in 32768ths.
+pub(super) const LUMA: [i16; 4] = {
+    let span = 32768.0 * 219.0 / 255.0;
     [
         fixed(WEIGHTS[0] * span),
         fixed(WEIGHTS[1] * span),
         fixed(WEIGHTS[2] * span),
-        fixed(65536.0 * 16.0 / 255.0),
+        fixed(32768.0 * 16.0 / 255.0),
     ]
 };
-const BLUE: [i32; 4] = {
-    let span = 65536.0 * 224.0 / 255.0 / (2.0 - 2.0 * WEIGHTS[2]);
+pub(super) const BLUE: [i16; 4] = {
+    let span = 32768.0 * 224.0 / 255.0 / (2.0 - 2.0 * WEIGHTS[2]);
     let (red, blue) = (fixed(-WEIGHTS[0] * span), fixed((1.0 - WEIGHTS[2]) * span));
     // Green takes what the others leave, so that grey has no colour at all.
-    [red, -red - blue, blue, fixed(65536.0 * 128.0 / 255.0)]
+    [red, -red - blue, blue, fixed(32768.0 * 128.0 / 255.0)]
 };
-const RED: [i32; 4] = {
-    let span = 65536.0 * 224.0 / 255.0 / (2.0 - 2.0 * WEIGHTS[0]);
+pub(super) const RED: [i16; 4] = {
+    let span = 32768.0 * 224.0 / 255.0 / (2.0 - 2.0 * WEIGHTS[0]);
     let (red, blue) = (fixed((1.0 - WEIGHTS[0]) * span), fixed(-WEIGHTS[2] * span));
-    [red, -red - blue, blue, fixed(65536.0 * 128.0 / 255.0)]
+    [red, -red - blue, blue, fixed(32768.0 * 128.0 / 255.0)]
 };
 
 /// The nearest whole number.
-#[expect(clippy::cast_possible_truncation, reason = "the factors are below 2, so the products fit easily")]
-const fn fixed(n: f64) -> i32 {
-    if n < 0.0 { (n - 0.5) as i32 } else { (n + 0.5) as i32 }
+#[expect(clippy::cast_possible_truncation, reason = "the factors are below 1")]
+const fn fixed(n: f64) -> i16 {
+    if n < 0.0 { (n - 0.5) as i16 } else { (n + 0.5) as i16 }
 }
 
 /// The codes of a premultiplied RGBA pixel, rounded to nearest, none above alpha.
 #[inline(always)]
 pub(crate) fn texel([r, g, b, a]: [u8; 4]) -> Texel {
     let pixel = [r, g, b, a].map(i32::from);
-    let code = |factors: [i32; 4]| {
-        let sum: i32 = (0..4).map(|i| factors[i] * pixel[i]).sum();
-        ((sum + (1 << 15)) >> 16).clamp(0, pixel[3]).to_le_bytes()[0]
+    let code = |factors: [i16; 4]| {
+        let sum: i32 = (0..4).map(|i| i32::from(factors[i]) * pixel[i]).sum();
+        ((sum + (1 << 14)) >> 15).clamp(0, pixel[3]).to_le_bytes()[0]
     };
     [code(LUMA), code(BLUE), code(RED), a]
 }

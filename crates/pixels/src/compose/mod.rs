@@ -8,11 +8,16 @@
 
 mod affine;
 mod bitmap;
+mod blend;
 mod canvas;
 mod colour;
+pub mod effects;
+mod feed;
 mod geometry;
+mod mask;
 mod phases;
 mod picture;
+mod recode;
 mod rows;
 mod sampler;
 mod sheet;
@@ -21,8 +26,12 @@ mod spans;
 #[cfg(test)]
 mod testing;
 mod texels;
+mod tile;
 
 pub use bitmap::{Bitmap, PIXEL};
+pub use blend::Mode;
 pub use canvas::{Band, Canvas, Colour};
+pub use feed::{Crop, Feed};
 pub use geometry::{Affine, Rect};
+pub use mask::{Mask, mask};
 pub use picture::Picture;

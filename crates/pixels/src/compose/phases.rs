@@ -200,7 +200,7 @@ fn write<'a>(
 }
 
 /// Row `y` of a plane of half the size brought to full size: three parts of the nearest, one of the next.
-fn widen<'a>(row: impl Fn(u32) -> &'a [u8], height: u32, y: u32, out: &mut [u8]) {
+pub(super) fn widen<'a>(row: impl Fn(u32) -> &'a [u8], height: u32, y: u32, out: &mut [u8]) {
     let near = (y / 2).min(height - 1);
     let far = if y.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(height - 1) };
     let (near, far) = (row(near), row(far));

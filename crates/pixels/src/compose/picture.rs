@@ -8,7 +8,6 @@ use std::sync::OnceLock;
 
 use super::bitmap::Bitmap;
 use super::canvas::Canvas;
-use super::colour;
 use super::phases;
 use super::sheet::Sheet;
 use super::texels::{Level, sample};
@@ -65,9 +64,7 @@ impl Picture {
         let mut texels = self.texels.take().unwrap_or_default();
         texels.reshape(self.width, self.height);
         for y in 0..self.height {
-            let pixels = bitmap.row(y).chunks_exact(super::PIXEL);
-            let pixels = pixels.map(|pixel| [pixel[0], pixel[1], pixel[2], pixel[3]]);
-            texels.write_row(y, pixels.map(colour::texel));
+            texels.write_pixels(y, bitmap.row(y).as_chunks().0);
         }
         self.texels = OnceLock::from(texels);
         let luma = self.luma.take();

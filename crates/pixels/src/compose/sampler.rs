@@ -130,13 +130,9 @@ mod wide {
             let up = _mm256_sub_epi32(_mm256_set1_epi32(255), down);
             let pair = _mm256_or_si256(up, _mm256_slli_epi32(down, 8));
             let down = _mm256_or_si256(pair, _mm256_slli_epi32(pair, 16));
-            let two = |first: usize| {
-                let order = _mm256_add_epi32(
-                    _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1),
-                    _mm256_set1_epi32(i32::try_from(first).expect("below eight")),
-                );
+            let two = |first: usize, order: __m256i| {
                 let four = |place: i32| {
-                    let place = usize::try_from(place).expect("clamped to what is there");
+                    let place = place.cast_unsigned() as usize;
                     // SAFETY: `split` clamps to the level's width and height, whose right and lower neighbours exist: the
                     // assertion above. So two texels can be read at `place` and a row below it.
                     unsafe {
@@ -157,8 +153,16 @@ mod wide {
                 _mm256_srai_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(1 << 21)), 22)
             };
             // Pixels 0, 2, 4, 6 in the lower half, the others in the upper.
-            let packed =
-                _mm256_packs_epi16(_mm256_packs_epi32(two(0), two(2)), _mm256_packs_epi32(two(4), two(6)));
+            let packed = _mm256_packs_epi16(
+                _mm256_packs_epi32(
+                    two(0, _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1)),
+                    two(2, _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3)),
+                ),
+                _mm256_packs_epi32(
+                    two(4, _mm256_setr_epi32(4, 4, 4, 4, 5, 5, 5, 5)),
+                    two(6, _mm256_setr_epi32(6, 6, 6, 6, 7, 7, 7, 7)),
+                ),
+            );
             let sorted = _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
             let samples = _mm256_xor_si256(sorted, _mm256_set1_epi8(i8::MIN));
             // SAFETY: `eight` has the vector's 32 bytes.
