@@ -884,6 +884,7 @@ proptest! {
             while awake.store.advance(now).is_some() {}
         }
         let end = now + f64::from(sleep);
+        while awake.store.advance(end).is_some() {}
         prop_assert_eq!(picture(&slept, end), picture(&awake.store, end));
         while slept.advance(end).is_some() {}
         prop_assert_eq!(picture(&slept, end), picture(&awake.store, end));
