@@ -11,7 +11,7 @@ mod rgb;
 
 pub use orient::upright;
 pub use range::{Squeeze, to_full_bt601, to_limited};
-pub use rgb::{rgb_to_i420, yuv_of_rgb};
+pub use rgb::{i420_to_rgb, rgb_to_i420, yuv_of_rgb};
 
 pub(crate) use range::div255;
 pub(crate) use rgb::halve;

@@ -1,4 +1,5 @@
-//! RGB to full-range BT.601 planes, for the few JPEGs that are not YCbCr and for drawn pictures.
+//! RGB to full-range BT.601 planes, for the few JPEGs that are not YCbCr and for drawn pictures; any planes to RGB, for
+//! pictures that are looked at.
 //!
 //! Factors are those of JFIF 1.02 (page 3) in 65536ths. Alpha, if any, is ignored.
 
@@ -52,6 +53,40 @@ pub fn rgb_to_i420(pixels: &[u8], pixel: usize, out: &mut I420) {
             *v = chroma(CR, sums, 4);
         }
     }
+}
+
+/// The picture as R, G, B, rows without padding; each pixel has its chroma sample's colour.
+#[must_use]
+pub fn i420_to_rgb(picture: &I420) -> Vec<u8> {
+    // What 1.0 of luma and of chroma are, in codes.
+    let (black, luma, chroma) = match picture.range {
+        Range::Full => (0.0, 255.0, 255.0),
+        Range::Limited => (16.0, 219.0, 224.0),
+    };
+    let (red, blue) = match picture.matrix {
+        Matrix::Bt601 => (0.299_f32, 0.114_f32),
+        Matrix::Bt709 => (0.2126, 0.0722),
+    };
+    let green = 1.0 - red - blue;
+    let mut out = Vec::with_capacity(picture.width as usize * picture.height as usize * 3);
+    for (y, row) in (0..picture.height).zip(picture.y.rows()) {
+        let colours = picture.u.row(y / 2).iter().zip(picture.v.row(y / 2));
+        for (codes, (u, v)) in row.chunks(2).zip(colours) {
+            let [u, v] = [u, v].map(|code| (f32::from(*code) - 128.0) / chroma);
+            let (r, b) = (v * 2.0 * (1.0 - red), u * 2.0 * (1.0 - blue));
+            let g = -(r * red + b * blue) / green;
+            for code in codes {
+                let y = (f32::from(*code) - black) / luma;
+                out.extend([r, g, b].map(|colour| byte((y + colour) * 255.0)));
+            }
+        }
+    }
+    out
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+fn byte(n: f32) -> u8 {
+    n.round().clamp(0.0, 255.0) as u8
 }
 
 /// Averages two rows of samples into one of half the width; at an odd edge the last column counts twice.
