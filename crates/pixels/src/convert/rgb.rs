@@ -77,7 +77,7 @@ pub fn i420_to_rgb(picture: &I420) -> Vec<u8> {
             let g = -(r * red + b * blue) / green;
             for code in codes {
                 let y = (f32::from(*code) - black) / luma;
-                out.extend([r, g, b].map(|colour| byte((y + colour) * 255.0)));
+                out.extend([r, g, b].map(|colour| shown(y + colour)));
             }
         }
     }
@@ -85,8 +85,8 @@ pub fn i420_to_rgb(picture: &I420) -> Vec<u8> {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
-fn byte(n: f32) -> u8 {
-    n.round().clamp(0.0, 255.0) as u8
+fn shown(colour: f32) -> u8 {
+    (colour * 255.0).round().clamp(0.0, 255.0) as u8
 }
 
 /// Averages two rows of samples into one of half the width; at an odd edge the last column counts twice.
