@@ -103,15 +103,26 @@ impl Layout {
         }
     }
 
+    /// The column that keeps its place, in units.
+    #[must_use]
+    pub fn pinned(&self) -> f32 {
+        match self.pin {
+            Pin::Left | Pin::Stretch => 0.0,
+            Pin::Center => self.reference.0 / 2.0,
+            Pin::Right => self.reference.0,
+        }
+    }
+
     /// Where a box lies in a frame of that size.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "sides of pictures are far below 2^24")]
     pub fn place(&self, area: &Area, width: u32, height: u32, shift: Shift) -> Quad {
         let (across, down) = self.units(width, height);
-        let (pin, origin) = match self.pin {
-            Pin::Left | Pin::Stretch => (0.0, 0.0),
-            Pin::Center => (self.reference.0 / 2.0, width as f32 / 2.0),
-            Pin::Right => (self.reference.0, width as f32),
+        let pin = self.pinned();
+        let origin = match self.pin {
+            Pin::Left | Pin::Stretch => 0.0,
+            Pin::Center => width as f32 / 2.0,
+            Pin::Right => width as f32,
         };
         Quad {
             x: origin + ((area.x - pin) * shift.scale + shift.x) * across,

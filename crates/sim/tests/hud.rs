@@ -99,7 +99,7 @@ fn each_slot_holds_the_portrait_that_the_truth_names() {
     for stage in STAGES {
         let (mut right, mut all) = (0, 0);
         for (seed, screen) in [(1, "game"), (2, "game"), (3, "pick")] {
-            let from = if screen == "pick" { 21_000 } else { 40_000 };
+            let from = if screen == "pick" { 25_000 } else { 40_000 };
             let (picture, truth) = drawn(Game::Dota, seed, stage, when(Game::Dota, seed, screen, from));
             assert_eq!(truth.screen, screen);
             for (id, spot) in &truth.spots {
@@ -162,10 +162,17 @@ fn the_script_and_the_screen_agree() {
     }
 }
 
+/// `-0:30` is half a minute before a game begins.
+fn seconds(clock: &str) -> i64 {
+    let (minutes, seconds) = clock.trim_start_matches('-').split_once(':').unwrap();
+    let seconds = minutes.parse::<i64>().unwrap() * 60 + seconds.parse::<i64>().unwrap();
+    if clock.starts_with('-') { -seconds } else { seconds }
+}
+
 /// Walks through a match and holds what changes against its events.
 fn follow(game: Game, name: &str, script: &Match) {
     const STEP: u64 = 40;
-    let (mut changes, mut last_clock) = (BTreeMap::new(), String::new());
+    let (mut changes, mut last_clock) = (BTreeMap::new(), None);
     let mut last = BTreeMap::new();
     let mut screens = Vec::new();
     for ms in (0..script.length().as_millis() as u64).step_by(STEP as usize) {
@@ -175,9 +182,11 @@ fn follow(game: Game, name: &str, script: &Match) {
         }
         for (id, value) in &truth.values {
             if id == "clock" {
-                let clock = format!("{:>6}", value.as_str().unwrap());
-                assert!(truth.screen == "pick" || clock >= last_clock, "{name}: {last_clock} then {clock}");
-                last_clock = if truth.screen == "pick" { String::new() } else { clock };
+                let clock = seconds(value.as_str().unwrap());
+                assert!(last_clock.is_none_or(|last| clock >= last), "{name}: {last_clock:?} then {clock}");
+                last_clock = Some(clock);
+            } else if id == "countdown" {
+                last_clock = None;
             } else if last.get(id) != Some(value) {
                 let first_sight = id.starts_with("team.") || (value.as_u64() == Some(0));
                 if !first_sight {

@@ -18,8 +18,9 @@ use signs::Sign;
 const PLACES: f32 = 1024.0;
 /// How far below its limit a sign may be between two steps of the search.
 const SLACK: f32 = 0.15;
-/// How much better another place must be than the one the pack names, and how many pixels off that is: less for less.
-const BETTER: (f32, f32) = (0.05, 4.0);
+/// How much better another place must be than the one the pack names, and how many pixels off that is: less for less. One of
+/// another size at most so many times as much.
+const BETTER: (f32, f32, f32) = (0.05, 4.0, 4.0);
 
 /// The signs of a screen.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct Gate {
     scales: Vec<f32>,
     /// The least width and height of a box, in units.
     finest: (f32, f32),
+    /// How far from the pin the outermost box is, in units.
+    reach: f32,
 }
 
 impl Gate {
@@ -69,7 +72,17 @@ impl Gate {
         let sides = || signs.iter().flat_map(Sign::areas);
         let least = |side: fn(&crate::geometry::Area) -> f32| sides().map(side).fold(f32::MAX, f32::min);
         let finest = (least(|area| area.width), least(|area| area.height));
-        Ok(Self { signs, need, search: raw.search, scales: raw.scales.clone(), finest })
+        let pin = layout.pinned();
+        let reach = sides().map(|area| (area.x - pin).abs().max((area.x + area.width - pin).abs()));
+        let reach = reach.fold(0.0, f32::max);
+        Ok(Self { signs, need, search: raw.search, scales: raw.scales.clone(), finest, reach })
+    }
+
+    /// The least and the most of the scales, and a little around several: all between can be, too.
+    fn between(&self) -> (f32, f32) {
+        let end = |pick: fn(f32, f32) -> f32| self.scales.iter().copied().fold(self.scales[0], pick);
+        let around = if self.scales.len() > 1 { AROUND } else { 0.0 };
+        (end(f32::min) - around, end(f32::max) + around)
     }
 
     /// Where the HUD is; `None` when it is not there. `last` is where it was, which is tried first.
@@ -86,6 +99,9 @@ impl Gate {
         look.fit(shift, 0.0).map(|_| shift)
     }
 }
+
+/// How far beyond its scales a HUD of several may be.
+const AROUND: f32 = 0.012;
 
 /// A gate before a picture.
 struct Look<'a> {
@@ -109,8 +125,26 @@ impl Look<'_> {
             }
         }
         let (across, down) = self.layout.units(self.picture.width, self.picture.height);
-        let off = (shift.x * across).hypot(shift.y * down);
-        Some(sum - BETTER.0 * (off / BETTER.1).min(1.0))
+        // What a title pushes down is as much smaller.
+        let size = if self.gate.scales.len() > 1 { shift.scale - self.under_a_title(shift.y) } else { 0.0 };
+        let part = |pixels: f32, most: f32| (pixels.abs() / BETTER.1).min(most);
+        let off = part((shift.x * across).hypot(shift.y * down), 1.0);
+        Some(sum - BETTER.0 * (off + part(size * self.gate.reach * across, BETTER.2)))
+    }
+
+    /// The size of a HUD that a window's title has pushed down so far: as much smaller as there is less room for it.
+    fn under_a_title(&self, down: f32) -> f32 {
+        1.0 - down / self.layout.reference.1
+    }
+
+    /// The scales that are looked at so far down: those of the pack, but that under a title for one that is nearly the same.
+    fn scales(&self, down: f32) -> impl Iterator<Item = f32> {
+        let (least, most) = self.gate.between();
+        let titled = self.under_a_title(down).clamp(least, most);
+        self.gate
+            .scales
+            .iter()
+            .map(move |scale| if (scale - titled).abs() < AROUND { titled } else { *scale })
     }
 
     /// The place in the window where the signs fit best, as far as steps tell; the pack's own when none is much better.
@@ -118,8 +152,8 @@ impl Look<'_> {
         let [left, right, up, down] = self.gate.search;
         let (step_x, step_y) = self.steps();
         let mut best: Option<(Shift, f32)> = None;
-        for &scale in &self.gate.scales {
-            for y in steps(up, down, step_y) {
+        for y in steps(up, down, step_y) {
+            for scale in self.scales(y) {
                 for x in steps(left, right, step_x) {
                     let shift = Shift { x, y, scale };
                     if let Some(fit) = self.fit(shift, SLACK)
@@ -150,16 +184,27 @@ impl Look<'_> {
         let (across, below) = self.layout.units(self.picture.width, self.picture.height);
         let (mut step_x, mut step_y) = self.steps();
         let mut best = (from, fit);
+        // As much larger or smaller as moves the outermost box by a step.
+        let (least, most) = self.gate.between();
+        let reach = self.gate.reach.max(1.0);
         while step_x * across > 0.5 || step_y * below > 0.5 {
             (step_x, step_y) = ((step_x / 2.0).max(0.5 / across), (step_y / 2.0).max(0.5 / below));
             let middle = best.0;
-            for (x, y) in [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0)] {
+            for (x, y, size) in [
+                (-1.0, 0.0, 0.0),
+                (1.0, 0.0, 0.0),
+                (0.0, -1.0, 0.0),
+                (0.0, 1.0, 0.0),
+                (0.0, 0.0, -1.0),
+                (0.0, 0.0, 1.0),
+            ] {
                 let shift = Shift {
                     x: (middle.x + x * step_x).clamp(-left, right),
                     y: (middle.y + y * step_y).clamp(-up, down),
-                    ..middle
+                    scale: (middle.scale + size * step_x / reach).clamp(least, most),
                 };
-                if let Some(fit) = self.fit(shift, SLACK)
+                if shift != middle
+                    && let Some(fit) = self.fit(shift, SLACK)
                     && fit > best.1
                 {
                     best = (shift, fit);

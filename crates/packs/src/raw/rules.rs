@@ -14,7 +14,8 @@ pub struct Rules {
     /// Whether that clock counts down.
     #[serde(default)]
     pub countdown: bool,
-    /// Changes after which everything begins anew (`clock decreases by 300`: by so much or more); conditions as in `when`.
+    /// Changes after which everything begins anew (`clock decreases by 300`: by so much or more; `screen becomes "pick"`);
+    /// conditions as in `when`.
     #[serde(default)]
     pub reset: Vec<String>,
     /// Screens that rules look at; readings of others (menus, replays) are left out. All unless said.
@@ -60,7 +61,7 @@ pub struct Event {
     pub once: bool,
     /// Overrides the rules' own.
     pub min_confidence: Option<f32>,
-    /// Whether the game's clock must have been read with it, running forward.
+    /// Whether the game's clock must have been read with it, running forward; as long as a match's was not read at all, it need not.
     #[serde(default)]
     pub clock_forward: bool,
     /// What the event says: texts with `{{ score.home }}`, `{{ before.score.home }}`, `{{ value }}`, `{{ slot.team }}`.

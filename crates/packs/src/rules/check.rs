@@ -51,6 +51,9 @@ pub(super) fn check(
                     check.wrong(&path, "a new match does not set the clock forward");
                 }
                 if clock {
+                    if condition.guard.is_some() {
+                        check.wrong(&path, "a reset by the clock takes no `and`");
+                    }
                     back = Some(millis(least.clamp(1.0, 86_400.0)) / 1000);
                     continue;
                 }
@@ -62,9 +65,6 @@ pub(super) fn check(
                 check.wrong(&path, "the clock changes all the time: say `decreases by` how many seconds");
             }
             _ => {}
-        }
-        if condition.guard.is_some() {
-            check.wrong(&path, "a reset takes no `and`");
         }
         reset.push(condition);
     }

@@ -114,6 +114,11 @@ impl Clock {
         self.newest
     }
 
+    /// Whether nothing has borne out what it showed.
+    pub(super) const fn is_unborne(&self) -> bool {
+        self.front.is_none()
+    }
+
     /// What does not fit, lately.
     pub(super) const fn run(&self) -> Option<Run> {
         self.astray

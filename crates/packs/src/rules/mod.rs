@@ -101,6 +101,11 @@ impl Ruleset {
         self.rules.iter().map(|rule| &rule.kind).collect()
     }
 
+    /// Whether a condition waits for the game's clock.
+    fn about_clock(&self, condition: &Condition) -> bool {
+        matches!(&condition.subject, condition::Subject::Value(id) if Some(id) == self.clock.as_ref())
+    }
+
     /// What one more reading brings, in the order it happened. `None` is a picture that the pack's gate refused.
     ///
     /// `at` is the picture's media time in milliseconds since 1970. A picture no later than the one before is left out; one

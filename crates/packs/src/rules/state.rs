@@ -24,6 +24,8 @@ pub struct State {
     pub(super) sure: Option<i64>,
     /// The first picture since that showed none.
     pub(super) gone: Option<i64>,
+    /// The first of the last pictures that showed none before one did again.
+    pub(super) left: Option<i64>,
     /// Readings in this match, as far as they matter.
     pub(super) count: u32,
     pub(super) clock: Clock,
@@ -74,6 +76,16 @@ impl State {
         self.recent.clear();
     }
 
+    /// What is believed of the clock alone.
+    pub(super) fn forget_clock(&mut self, rules: &super::Ruleset) {
+        let of_clock = rules.rules.iter().map(|rule| rules.about_clock(&rule.condition));
+        self.tracks
+            .iter_mut()
+            .zip(of_clock)
+            .filter(|(_, clock)| *clock)
+            .for_each(|(tracks, _)| tracks.clear());
+    }
+
     /// Another match.
     pub(super) fn begin(&mut self) {
         self.forget();
@@ -90,7 +102,10 @@ impl State {
         let mut pending: BTreeSet<i64> = tracks.flat_map(Track::pending).collect();
         pending.extend(self.aside.iter().copied());
         pending.extend(self.clock.run().map(|run| run.first.at));
-        pending.extend(self.gone.filter(|_| !self.ended && self.count >= MATCH));
+        let turning = self.clock.run().is_some()
+            || self.resets.iter().flat_map(BTreeMap::values).any(|track| track.pending().next().is_some());
+        let left = self.left.filter(|_| turning);
+        pending.extend(self.gone.or(left).filter(|_| !self.ended && self.count >= MATCH));
         if let Opening::Watched { first, .. } = self.opening {
             pending.insert(first);
         }

@@ -56,9 +56,7 @@ pub(super) fn step(
         now.state.readings.insert(at, Arc::clone(reading));
         now.screen(reading);
     }
-    let counts =
-        |screen: &str| rules.screens.is_empty() || rules.screens.iter().any(|known| **known == *screen);
-    match reading.filter(|reading| counts(&reading.screen)) {
+    match reading.filter(|reading| counts(rules, reading)) {
         Some(reading) => now.read(reading),
         None => now.nothing(),
     }
@@ -66,6 +64,11 @@ pub(super) fn step(
     state.tidy();
     events.sort_by_key(|event| event.at);
     events
+}
+
+/// Whether rules look at such a screen.
+fn counts(rules: &Ruleset, reading: &Reading) -> bool {
+    rules.screens.is_empty() || rules.screens.contains(&reading.screen)
 }
 
 /// One reading and what it is held against.
@@ -120,7 +123,7 @@ impl Now<'_> {
     /// A reading of a screen that counts: of now, or put aside until it is known of when it is.
     fn read(&mut self, reading: &Arc<Reading>) {
         let before = self.state.read.replace(self.at);
-        self.state.gone = None;
+        self.state.left = self.state.gone.take().or(self.state.left);
         let Some(mark) = self.mark(reading) else {
             if !self.state.clock.is_astray() {
                 self.take(reading, None);
@@ -129,17 +132,23 @@ impl Now<'_> {
         };
         let last = self.state.clock.newest();
         let agrees = self.agrees(reading);
+        let unborne = self.state.clock.is_unborne() && last.is_some_and(|last| !last.leads_to(mark));
         let verdict = self.state.clock.judge(mark, agrees, self.rules.back);
         let aside = std::mem::take(&mut self.state.aside);
         match verdict {
             Verdict::Now if last.is_some_and(|last| last.leads_to(mark)) => {}
-            Verdict::Now => self.catch_up(&aside),
+            Verdict::Now => {
+                if unborne {
+                    self.state.forget_clock(self.rules);
+                }
+                self.catch_up(&aside);
+            }
             Verdict::Anew => {
                 self.state.forget();
                 self.catch_up(&aside);
             }
             Verdict::Reset(run) => {
-                self.another(run.first, last.map(|last| last.at), &run);
+                self.another(run.first.at, last.map(|last| last.at), Some(&run));
                 self.catch_up(&aside);
             }
             Verdict::Astray => {
@@ -153,7 +162,7 @@ impl Now<'_> {
             }
         }
         self.take(reading, Some(mark));
-        self.opening(mark, before);
+        self.opening(mark, before, last.is_some_and(|last| last.leads_to(mark)));
     }
 
     /// Takes what was put aside and turns out to be of now.
@@ -170,15 +179,18 @@ impl Now<'_> {
 
     /// A reading of now.
     fn take(&mut self, reading: &Arc<Reading>, mark: Option<Mark>) {
-        let clock = mark.is_some() || self.rules.clock.is_none();
-        for number in 0..self.rules.reset.len() {
-            let condition = &self.rules.reset[number];
-            let need = Need { confirm: RESET, clock: false };
-            let steps = self.watch(condition, true, number, need, self.rules.min_confidence, reading, clock);
-            if let Some((_, step)) = steps.first() {
-                let first = Mark { clock: mark.map_or(0, |mark| mark.clock), at: step.at };
-                self.state.clock = Clock::default();
-                self.another(first, Some(step.after), &Run::of(first));
+        // Where no clock has been read in this match, there is none to ask.
+        let clock = mark.is_some() || self.rules.clock.is_none() || self.state.clock.newest().is_none();
+        let rules = self.rules;
+        for (number, condition) in rules.reset.iter().enumerate() {
+            if condition.subject == Subject::Screen {
+                continue;
+            }
+            let need = Need { confirm: RESET, first: RESET, clock: false };
+            let steps = self.watch(condition, true, number, need, rules.min_confidence, reading, clock);
+            if let Some((_, step)) = steps.into_iter().find(|(slot, step)| self.resets(condition, slot, step))
+            {
+                self.reset(&step, mark);
                 break;
             }
         }
@@ -189,10 +201,11 @@ impl Now<'_> {
                 self.state.recent.insert(Arc::clone(id), Recent { at: self.moment, read: read.clone() });
             }
         }
-        let rules = self.rules;
         for (number, rule) in rules.rules.iter().enumerate() {
             if !matches!(rule.condition.subject, Subject::Match | Subject::Screen) {
-                let need = Need { confirm: rule.confirm, clock: rule.clock_forward };
+                // What a clock showed is borne out by how it goes on.
+                let first = if rules.about_clock(&rule.condition) { 1 } else { rule.confirm };
+                let need = Need { confirm: rule.confirm, first, clock: rule.clock_forward };
                 let steps =
                     self.watch(&rule.condition, false, number, need, rule.min_confidence, reading, clock);
                 for (slot, step) in steps {
@@ -200,6 +213,35 @@ impl Now<'_> {
                 }
             }
         }
+    }
+
+    /// Whether what else a reset waits for holds, too.
+    fn resets(&self, condition: &Condition, slot: &str, step: &Step) -> bool {
+        let Some(guard) = &condition.guard else { return true };
+        let reading = |at: i64| self.state.readings.get(&at);
+        let Some(after) = reading(step.at) else { return false };
+        let before = reading(step.after).filter(|_| step.after < step.at).map(|reading| &**reading);
+        let (subject, floor) = (&condition.subject, self.rules.min_confidence);
+        self.holds(guard, &Scene { subject, floor, slot, step, before, after })
+    }
+
+    /// Another match by something else than its clock. The readings that showed it were taken for the match before; now they
+    /// are the first of this one.
+    fn reset(&mut self, step: &Step, mark: Option<Mark>) {
+        let earlier = step.hits.iter().map(|(at, _)| *at).filter(|at| *at < self.moment);
+        let known = |at: i64| Some((at, Arc::clone(self.state.readings.get(&at)?)));
+        let earlier: Vec<(i64, Arc<Reading>)> =
+            earlier.filter_map(known).filter(|(_, reading)| counts(self.rules, reading)).collect();
+        let run = mark.map(|mark| Run::of(Mark { clock: mark.clock, at: step.at }));
+        self.state.clock = Clock::default();
+        self.another(step.at, Some(step.after), run.as_ref());
+        let moment = self.moment;
+        for (at, reading) in earlier {
+            self.moment = at;
+            let mark = self.mark(&reading);
+            self.take(&reading, mark);
+        }
+        self.moment = moment;
     }
 
     fn mark(&self, reading: &Reading) -> Option<Mark> {
@@ -222,23 +264,26 @@ impl Now<'_> {
         })
     }
 
-    /// Another match began with `first`; the one before was last seen at `before`.
-    fn another(&mut self, first: Mark, before: Option<i64>, run: &Run) {
+    /// Another match began at `at`, with a clock that goes on as `run` does; the one before was last seen at `before`.
+    fn another(&mut self, at: i64, before: Option<i64>, run: Option<&Run>) {
         let rules = self.rules;
         if !self.state.ended && self.state.count >= MATCH {
+            // Over when its screen went, if it went.
+            let between = |left: &i64| *left < at && before.is_none_or(|before| *left > before);
+            let over = self.state.left.filter(between).unwrap_or(at);
             for rule in rules.rules.iter().filter(|rule| matches!(rule.condition.change, Change::Ends(_))) {
-                self.whole(rule, first.at, before, vec!["another match began".to_owned()]);
+                self.whole(rule, over, before, vec!["another match began".to_owned()]);
             }
         }
         self.state.begin();
-        if rules.clock.is_some() && (rules.countdown || first.clock <= EARLY) {
-            self.state.opening =
-                Opening::Watched { before, first: first.at, last: run.last, count: run.count };
+        if let Some(run) = run.filter(|run| rules.countdown || run.first.clock <= EARLY) {
+            self.state.opening = Opening::Watched { before, first: at, last: run.last, count: run.count };
         }
     }
 
     /// Whether a match begins: a clock that was not there before and has just begun to run.
-    fn opening(&mut self, mark: Mark, before: Option<i64>) {
+    /// `borne`: the clock of the reading before bears this one out.
+    fn opening(&mut self, mark: Mark, before: Option<i64>, borne: bool) {
         let rules = self.rules;
         let begins = |rule: &&Rule| rule.condition.change == Change::Begins;
         let confirm = rules.rules.iter().filter(begins).map(|rule| rule.confirm).max().unwrap_or(1);
@@ -254,6 +299,8 @@ impl Now<'_> {
             Opening::Watched { before, first, last, count } if last.leads_to(mark) => {
                 Opening::Watched { before, first, last: mark, count: count + 1 }
             }
+            // One that nothing bears out may be misread.
+            watched @ Opening::Watched { .. } if !borne => watched,
             Opening::Watched { .. } => Opening::Open,
         };
         let Opening::Watched { before, first, count, .. } = self.state.opening else { return };
@@ -271,11 +318,27 @@ impl Now<'_> {
     /// Rules about which screen it is; those see all screens.
     fn screen(&mut self, reading: &Arc<Reading>) {
         let rules = self.rules;
-        let read = Read { value: Value::Text(Arc::clone(&reading.screen)), confidence: 1.0 };
-        self.state.recent.insert("screen".into(), Recent { at: self.at, read: read.clone() });
+        let read = shown(&reading.screen);
+        for (number, condition) in rules.reset.iter().enumerate() {
+            if condition.subject == Subject::Screen {
+                let sighting = Sighting {
+                    value: condition.view(&read.value),
+                    at: self.at,
+                    confidence: 1.0,
+                    clock: true,
+                };
+                let track = self.state.resets[number].entry("".into()).or_default();
+                let steps =
+                    track.see(sighting, Need { confirm: RESET, first: RESET, clock: false }, condition);
+                if let Some(step) = steps.iter().find(|step| self.resets(condition, "", step)) {
+                    self.reset(step, None);
+                    break;
+                }
+            }
+        }
         for (number, rule) in rules.rules.iter().enumerate() {
             if rule.condition.subject == Subject::Screen {
-                let need = Need { confirm: rule.confirm, clock: false };
+                let need = Need { confirm: rule.confirm, first: rule.confirm, clock: false };
                 let sighting = Sighting {
                     value: rule.condition.view(&read.value),
                     at: self.at,
@@ -353,7 +416,14 @@ impl Now<'_> {
         let Some(after) = after.clone().or_else(|| self.state.readings.get(&self.at).cloned()) else {
             return false;
         };
-        let scene = Scene { rule, slot, step, before: before.as_deref(), after: &after };
+        let scene = Scene {
+            subject: &rule.condition.subject,
+            floor: rule.min_confidence,
+            slot,
+            step,
+            before: before.as_deref(),
+            after: &after,
+        };
         let guards = rule.condition.guard.iter().map(|guard| (&*rule.when, guard));
         for (text, guard) in guards.chain(rule.guard.iter().map(|(text, guard)| (&**text, guard))) {
             if !self.holds(guard, &scene) {
@@ -374,8 +444,7 @@ impl Now<'_> {
             return false;
         }
         self.state.fired.insert(name, step.at);
-        let values = scene.values(self.rules.clock.as_deref());
-        let mut lines = scene.lines();
+        let mut lines = scene.lines(rule);
         lines.append(&mut trace);
         let mut data: serde_json::Map<String, Json> = rule
             .data
@@ -389,6 +458,7 @@ impl Now<'_> {
             confidence /= 2.0;
         }
         let known = (step.after < step.at).then_some(step.after);
+        let values = scene.values(rule, self.rules.clock.as_deref());
         self.events.push(Event {
             kind: Arc::clone(&rule.kind),
             at: step.at,
@@ -407,15 +477,20 @@ impl Now<'_> {
 
     /// Whether a guard holds: by what the reading says, and where it says nothing, by what was read lately.
     fn holds(&self, guard: &Expr, scene: &Scene<'_>) -> bool {
+        // A screen is no value of a reading, but the reading's own.
+        let screen = |reading: Option<&Reading>| reading.map(|reading| shown(&reading.screen));
+        let screens = (screen(scene.before), screen(Some(scene.after)));
         let look = |name: &str| {
             let (reading, own, until) = match name.strip_prefix("before.") {
+                Some("screen") => return screens.0.as_ref(),
                 Some(name) => (scene.before, scene.own(name), scene.step.after),
+                None if name == "screen" => return screens.1.as_ref(),
                 None => (Some(scene.after), scene.own(name), self.at),
             };
             let read = reading.and_then(|reading| reading.values.get(&*own));
             let lately = |recent: &&Recent| recent.at <= until && until.saturating_sub(recent.at) <= RECENT;
             let recent = || self.state.recent.get(&*own).filter(lately).map(|recent| &recent.read);
-            read.filter(|read| read.confidence >= scene.rule.min_confidence).or_else(recent)
+            read.filter(|read| read.confidence >= scene.floor).or_else(recent)
         };
         guard.holds(&look) == Some(true)
     }
@@ -461,7 +536,9 @@ impl Now<'_> {
 
 /// A change and the readings around it.
 struct Scene<'a> {
-    rule: &'a Rule,
+    subject: &'a Subject,
+    /// The least confidence that counts.
+    floor: f32,
     slot: &'a str,
     step: &'a Step,
     before: Option<&'a Reading>,
@@ -471,7 +548,7 @@ struct Scene<'a> {
 impl Scene<'_> {
     /// The id of the value that changed.
     fn id(&self) -> String {
-        match &self.rule.condition.subject {
+        match self.subject {
             Subject::Value(id) => id.to_string(),
             Subject::Slots(list) => format!("{list}.{}", self.slot),
             Subject::Screen => "screen".to_owned(),
@@ -485,9 +562,9 @@ impl Scene<'_> {
     }
 
     /// The ids of all values that the rule, what it says, and the game's clock are about.
-    fn values(&self, clock: Option<&str>) -> Vec<String> {
-        let guards = self.rule.condition.guard.iter().chain(self.rule.guard.iter().map(|(_, guard)| guard));
-        let said = self.rule.data.iter().flat_map(|(_, text)| text.names());
+    fn values(&self, rule: &Rule, clock: Option<&str>) -> Vec<String> {
+        let guards = rule.condition.guard.iter().chain(rule.guard.iter().map(|(_, guard)| guard));
+        let said = rule.data.iter().flat_map(|(_, text)| text.names());
         let plain = |name: &str| self.own(name.strip_prefix("before.").unwrap_or(name));
         let mut values: Vec<String> = guards.flat_map(Expr::names).chain(said).map(plain).collect();
         values.extend(clock.map(str::to_owned));
@@ -499,9 +576,9 @@ impl Scene<'_> {
     }
 
     /// What led to it.
-    fn lines(&self) -> Vec<String> {
+    fn lines(&self, rule: &Rule) -> Vec<String> {
         let step = self.step;
-        let mut lines = vec![format!("rule: {} when {}", self.rule.kind, self.rule.when)];
+        let mut lines = vec![format!("rule: {} when {}", rule.kind, rule.when)];
         if step.hits.is_empty() {
             return lines;
         }
@@ -531,6 +608,11 @@ impl Scene<'_> {
         }
         lines
     }
+}
+
+/// The name of a screen, as a value.
+fn shown(screen: &Arc<str>) -> Read {
+    Read { value: Value::Text(Arc::clone(screen)), confidence: 1.0 }
 }
 
 /// The slots a subject has in a reading, with the ids of their values; one value is one slot called "".

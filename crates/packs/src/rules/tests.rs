@@ -392,6 +392,74 @@ fn readings_of_other_screens_are_left_out() {
     check(&rules, "1-0\n 1-0\n screen:replay 2-0\n screen:replay 2-0\n 2-0\n 2-0", &["goal home@15"]);
 }
 
+/// Heroes are picked on a screen of their own, match after match.
+const PICKS: &str = r#"
+    [rules]
+    clock = "clock"
+    reset = ['screen becomes "pick"']
+    [[event]]
+    type = "pick"
+    when = "heroes.* appears"
+    if = 'before.screen == "pick"'
+    confirm = 3
+    once = true
+    data = { a = "{{ slot.hero_name }}" }
+    [[event]]
+    type = "over"
+    when = "match ends after 120"
+    [[event]]
+    type = "kill"
+    when = "score.home increases by 1"
+    clock_forward = true
+"#;
+
+#[test]
+fn another_screen_begins_a_match_and_what_showed_it_is_its_beginning() {
+    let picking = "screen:pick .\n".repeat(4) + &"screen:pick heroes.3=NEW\n".repeat(3);
+    let playing = "0:03 0-0 heroes.3=NEW\n 0:06 0-0 heroes.3=NEW\n 0:09 0-0 heroes.3=NEW\n".to_owned();
+    let game = |hero: &str| (picking.clone() + &playing).replace("NEW", hero);
+    // A hero whose slot was covered in the game is none that was picked.
+    let covered = "0:12 0-0\n".repeat(8) + &"0:12 0-0 heroes.5=lina\n".repeat(4);
+    check(
+        PICKS,
+        &format!("{}{covered}-\n-\n{}", game("axe"), game("tiny")),
+        &["pick axe@15", "over@0:12", "pick tiny@87"],
+    );
+}
+
+#[test]
+fn where_no_clock_can_be_read_none_is_asked_for() {
+    check(PICKS, "0-0\n 0-0\n 1-0\n 1-0", &["kill@9"]);
+    check(PICKS, "1:00 0-0\n 1:03 0-0\n 1-0\n 1-0\n 1-0", &[]);
+    check(PICKS, "1:00 0-0\n 1:03 0-0\n 1-0\n 1:09 1-0\n 1-0", &["kill@9"]);
+}
+
+#[test]
+fn one_reading_of_the_clock_before_will_do_if_it_goes_on_from_there() {
+    let rules = "[rules]\nclock = 'clock'\n[[event]]\ntype = 'e'\nwhen = 'clock passes 0'";
+    check(rules, "-0:05\n 0:02\n 0:05\n 0:08", &["e@0:02"]);
+    check(rules, "-0:05\n 20:02\n 20:05\n 20:08", &[]);
+}
+
+#[test]
+fn a_reset_may_ask_for_two_things_at_once() {
+    let rules = r#"
+        [rules]
+        reset = ["map changes and banner != before.banner"]
+        [[event]]
+        type = "e"
+        when = "score.home increases by 1 to 9"
+        data = { by = "{{ change }}" }
+    "#;
+    let text = |then: &str| {
+        let before = "map=a banner=x 1-0\n".repeat(5);
+        format!("{before}{}{}", format!("{then} 0-0\n").repeat(4), format!("{then} 3-0\n").repeat(2))
+    };
+    check(rules, &text("map=b banner=y"), &["e 3@30"]);
+    // One alone may be misread: the score goes on.
+    check(rules, &text("map=b banner=x"), &["e 2@30"]);
+}
+
 #[test]
 fn a_countdown_runs_down() {
     let rules = "[rules]\nclock = 'clock'\ncountdown = true\n[[event]]\ntype = 'e'\nwhen = 'score.home increases by 1'";

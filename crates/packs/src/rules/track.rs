@@ -53,6 +53,8 @@ pub(super) struct Step {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Need {
     pub(super) confirm: u32,
+    /// Readings until something is known at all.
+    pub(super) first: u32,
     /// Whether the clock must have been read with it.
     pub(super) clock: bool,
 }
@@ -94,7 +96,7 @@ impl Track {
         let clocked = !need.clock || hits.iter().any(|hit| hit.clock);
         let Some(held) = &self.held else {
             // An absence may be a read that failed.
-            if enough(if value.is_none() { need.other() } else { need.confirm }) {
+            if enough(need.first + u32::from(value.is_none())) {
                 self.hold(value, now);
             }
             return Vec::new();

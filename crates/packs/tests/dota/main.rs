@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test, which prints what it measured")]
 
 mod drawn;
+mod matches;
 mod pack;
 mod portraits;
 mod real;

@@ -89,12 +89,15 @@ fn real_bars_are_read_and_empty_slots_are_empty() {
             serde_json::Value::Number(number) => Some(number.to_string()),
             _ => None,
         };
-        let lines: Vec<String> =
-            [("clock", "clock"), ("radiant_score", "score.radiant"), ("dire_score", "score.dire")]
-                .iter()
-                .filter(|(key, id)| text(key) != shown(id))
-                .map(|(key, id)| format!("{id} is {:?}, read {:?}", text(key), shown(id)))
-                .collect();
+        let lines: Vec<String> = [
+            ("clock", if screen == "pick" { "countdown" } else { "clock" }),
+            ("radiant_score", "score.radiant"),
+            ("dire_score", "score.dire"),
+        ]
+        .iter()
+        .filter(|(key, id)| text(key) != shown(id))
+        .map(|(key, id)| format!("{id} is {:?}, read {:?}", text(key), shown(id)))
+        .collect();
         println!(
             "{name:32} {screen:10} {hits:2} of {:2} right, least alike {least:.2}; {lines:?}",
             named.len()

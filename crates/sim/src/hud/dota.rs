@@ -32,7 +32,7 @@ const PLAYERS: [[u8; 3]; 10] = [
 
 /// Boxes of clock and scores, with the height of their digits and where their tops are.
 const CLOCK: (Quad, f32, f32) = (upright(928.0, 22.0, 64.0, 15.0), 8.7, 25.3);
-const PICK_CLOCK: (Quad, f32, f32) = (upright(890.0, 10.0, 140.0, 54.0), 42.0, 17.0);
+const COUNTDOWN: (Quad, f32, f32) = (upright(870.0, 10.0, 180.0, 54.0), 42.0, 17.0);
 const SCORES: [(Quad, f32, f32); 2] =
     [(upright(865.0, 9.0, 44.0, 22.0), 14.0, 13.0), (upright(1011.0, 9.0, 44.0, 22.0), 14.0, 13.0)];
 
@@ -65,8 +65,9 @@ fn strip(window: &Quad) -> Quad {
     leaning(window.x - slant, 0.0, window.width, window.y, slant)
 }
 
-fn shown(seconds: u64) -> String {
-    format!("{}:{:02}", seconds / 60, seconds % 60)
+fn shown(seconds: i64) -> String {
+    let (sign, plain) = (if seconds < 0 { "-" } else { "" }, seconds.unsigned_abs());
+    format!("{sign}{}:{:02}", plain / 60, plain % 60)
 }
 
 pub(super) fn truth(state: &State, stage: Stage) -> Truth {
@@ -88,7 +89,7 @@ pub(super) fn truth(state: &State, stage: Stage) -> Truth {
         truth.put(id, value, frame.quad(&area), Some(frame.length(digit)));
     };
     match state.phase {
-        Phase::Pick(left) => put("clock", shown(left).into(), PICK_CLOCK),
+        Phase::Pick(left) => put("countdown", shown(left.cast_signed()).into(), COUNTDOWN),
         _ => {
             put("clock", shown(state.clock).into(), CLOCK);
             put("score.radiant", state.score[0].into(), SCORES[0]);
@@ -146,7 +147,7 @@ impl Painter {
         tint(out, &quad(upright(853.0, 0.0, 214.0, 40.0)), rgb(38, 44, 54), 0.9);
         tint(out, &quad(leaning(913.0, 0.0, 100.0, 44.0, 5.0)), rgb(20, 22, 24), 0.5);
         tint(out, &quad(upright(917.0, 0.0, 86.0, 43.0)), rgb(46, 47, 46), 1.0);
-        let day = (state.clock / 300).is_multiple_of(2);
+        let day = state.clock.div_euclid(300) % 2 == 0;
         let sun = if day { rgb(240, 196, 92) } else { rgb(150, 176, 220) };
         tint(out, &Mask::disc(frame.x(960.0), frame.y(14.0), frame.length(6.0)), sun, 1.0);
         write(out, &frame, &shown(state.clock), 960.0, CLOCK.2, CLOCK.1);
@@ -211,7 +212,7 @@ impl Painter {
             let name = NAMES[(usize::try_from(seed % 1_000).unwrap_or(0) + slot * 7) % NAMES.len()];
             small(out, &frame, name, middle + window.slant * 0.3, 84.0, 11.0);
         }
-        write(out, &frame, &shown(left), 960.0, PICK_CLOCK.2, PICK_CLOCK.1);
+        write(out, &frame, &shown(left.cast_signed()), 960.0, COUNTDOWN.2, COUNTDOWN.1);
         small(out, &frame, if left > 6 { "ALL PICK" } else { "STRATEGY TIME" }, 960.0, 74.0, 12.0);
         // The grid of all heroes, small; a picture of many heads that is no bar.
         for number in 0..60_u8 {

@@ -26,10 +26,14 @@ pub use set::{Set, SetItem, Wanted};
 
 /// How many pictures the coarse patch leaves for the fine one.
 const SHORTLIST: usize = 12;
-/// Standard deviation of brightness below which a slot shows nothing.
-const CONTRAST: f32 = 12.0;
+/// Standard deviation of brightness below which a slot shows nothing, and that below which noise is a part of what it shows:
+/// such a slot must be as alike as that.
+const CONTRAST: (f32, f32, f32) = (8.0, 12.0, 0.85);
 /// What a slot must have above the limits so that others may trust the place where it was found.
 const SURE: (f32, f32) = (0.1, 0.08);
+/// The margin that is enough, in parts of what keeps the better one from being the same; the least and the most of it, in parts
+/// of the least margin of the reader.
+const CLEAR: (f32, f32, f32) = (0.4, 0.17, 2.0);
 
 /// The reader.
 #[derive(Debug)]
@@ -224,9 +228,13 @@ impl Templates {
                 }
             }
             let Fine { patch, cells, contrast, .. } = &fine[at_first];
-            first.score = match *contrast < CONTRAST {
-                true => 0.0,
-                false => alike((patch, cells), (template, &set.cells[picture])),
+            let alike = || alike((patch, cells), (template, &set.cells[picture]));
+            first.score = match *contrast {
+                contrast if contrast < CONTRAST.0 => 0.0,
+                contrast if contrast < CONTRAST.1 => {
+                    Some(alike()).filter(|alike| *alike >= CONTRAST.2).unwrap_or(0.0)
+                }
+                _ => alike(),
             };
             match found.iter_mut().find(|other| other.item == first.item) {
                 Some(other) if other.score >= first.score => {}
@@ -262,9 +270,18 @@ impl Templates {
                 // Less sure when the best is left to another slot.
                 let margin =
                     chosen.score - rival.map_or(0.0, |rival| rival.score) - (all[0].score - chosen.score);
+                let margin = self.weighed(chosen.score, margin);
                 (chosen.score >= self.min_score && margin >= self.min_margin).then_some((number, margin))
             })
             .collect()
+    }
+
+    /// A margin as it would be of pictures that are less alike: what is nearly the same as one is not another that is a little
+    /// less so.
+    fn weighed(&self, score: f32, margin: f32) -> f32 {
+        let (part, least, most) = CLEAR;
+        let enough = (part * (1.0 - score)).clamp(least * self.min_margin, most * self.min_margin);
+        if enough > 0.0 { margin * self.min_margin / enough } else { margin }
     }
 
     fn sure(&self, score: f32, margin: f32) -> bool {
@@ -273,7 +290,7 @@ impl Templates {
 
     fn sure_of(&self, candidates: &[Candidate]) -> bool {
         let score = |number: usize| candidates.get(number).map_or(0.0, |candidate| candidate.score);
-        self.sure(score(0), score(0) - score(1))
+        self.sure(score(0), self.weighed(score(0), score(0) - score(1)))
     }
 
     fn answer(&self, candidate: &Candidate, margin: f32) -> Match {

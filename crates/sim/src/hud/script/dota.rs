@@ -17,7 +17,8 @@ pub(crate) struct Plan {
     preparing: u64,
     from: u64,
     to: u64,
-    /// Seconds of the game at its end.
+    /// Seconds of the game before creeps come, and at its end.
+    before: u64,
     game: u64,
     kills: Vec<Kill>,
     /// The break: "preparing" first, then the advertisement.
@@ -66,8 +67,8 @@ pub(crate) struct State {
     pub(crate) health: [f32; 10],
     pub(crate) mana: [f32; 10],
     pub(crate) score: [u64; 2],
-    /// Seconds of the game.
-    pub(crate) clock: u64,
+    /// Seconds of the game; before creeps come they are below 0.
+    pub(crate) clock: i64,
 }
 
 const ORDER: [usize; 10] = [0, 5, 6, 1, 2, 7, 8, 3, 4, 9];
@@ -76,12 +77,17 @@ const TEAMS: [&str; 2] = ["radiant", "dire"];
 impl Plan {
     pub(crate) fn new(seed: u64, length: u64) -> Self {
         let mut dice = Dice::new(seed, "dota", 1);
-        let picking = (length / 5).clamp(9_000, 40_000);
+        let picking = (length / 4).clamp(9_000, 70_000);
         let preparing = picking + (length / 40).clamp(1_500, 4_000);
         let to = length - (length / 20).clamp(2_500, 8_000);
         let game = dice.within(22 * 60..48 * 60);
         let (picks, swap) = picked(&mut dice, picking);
-        let kills = fought(&mut dice, preparing, to);
+        // Some begin to show a game when it begins.
+        let before = if dice.chance(250_000) { 0 } else { dice.within(20..90) };
+        let horn = horn(preparing, to, before, game);
+        // Nobody dies at once, and a game does not end in the moment of a kill.
+        let quiet = ((to - horn) / 12).clamp(3_000, 12_000);
+        let kills = fought(&mut dice, horn + quiet, to - quiet);
         let ad = (length >= 100_000).then(|| {
             let at = preparing + (to - preparing) * dice.within(55..75) / 100;
             (at, at + 4_500)
@@ -92,7 +98,7 @@ impl Plan {
                 ad.is_none_or(|(from, to)| !(from.saturating_sub(3_000)..to + 3_000).contains(&kill.at))
             })
             .collect();
-        Self { seed, picks, swap, preparing: picking, from: preparing, to, game, kills, ad }
+        Self { seed, picks, swap, preparing: picking, from: preparing, to, before, game, kills, ad }
     }
 
     pub(crate) fn at(&self, time: u64) -> State {
@@ -115,7 +121,8 @@ impl Plan {
             }
         }
         let played = time.clamp(self.from, self.to) - self.from;
-        let clock = self.game * played / (self.to - self.from).max(1);
+        let clock = (self.before + self.game) * played / (self.to - self.from).max(1);
+        let clock = clock.cast_signed() - self.before.cast_signed();
         let (health, mana) = self.bars(time, &dead);
         State { phase, heroes: self.heroes(time), dead, health, mana, score, clock }
     }
@@ -173,15 +180,21 @@ impl Plan {
             });
             events.push(event(kill.at, "kill", data));
         }
-        events.push(event(self.from, "match_start", json!({})));
+        events.push(event(horn(self.from, self.to, self.before, self.game), "match_start", json!({})));
         events.push(event(self.to, "match_end", json!({})));
         events
     }
 }
 
+/// When the clock is at 0.
+fn horn(from: u64, to: u64, before: u64, game: u64) -> u64 {
+    from + ((to - from) * before).div_ceil((before + game).max(1))
+}
+
 fn picked(dice: &mut Dice, time: u64) -> (Vec<Pick>, Option<Swap>) {
     let mut taken: Vec<usize> = Vec::new();
-    let step = time * 8 / 100;
+    // Heroes are banned before the first is picked.
+    let (first, step) = (time * 30 / 100, time * 55 / 1000);
     let mut picks = Vec::new();
     for (number, slot) in (0..).zip(ORDER) {
         let hero = loop {
@@ -194,11 +207,11 @@ fn picked(dice: &mut Dice, time: u64) -> (Vec<Pick>, Option<Swap>) {
         let pictures: Vec<usize> = portraits::of_hero(hero).collect();
         // Most players own no other picture.
         let portrait = if dice.chance(600_000) { pictures[0] } else { *dice.one_of(&pictures) };
-        picks.push(Pick { at: step / 2 + number * step, slot, portrait });
+        picks.push(Pick { at: first + number * step, slot, portrait });
     }
     let swap = dice.chance(500_000).then(|| {
         let first = usize::try_from(dice.within(0..2) * 5 + dice.within(0..4)).expect("small");
-        Swap { at: time * 92 / 100, slots: [first, first + 1] }
+        Swap { at: time * 97 / 100, slots: [first, first + 1] }
     });
     (picks, swap)
 }
@@ -207,8 +220,8 @@ fn fought(dice: &mut Dice, from: u64, to: u64) -> Vec<Kill> {
     /// So that each can be seen by who looks every few seconds.
     const APART: u64 = 7_000;
     let mut kills: Vec<Kill> = Vec::new();
-    let mut at = from + dice.within(4_000..9_000);
-    while at + 3_000 < to {
+    let mut at = from + dice.within(0..5_000);
+    while at < to {
         let alive = |victim: &usize| !kills.iter().any(|kill| kill.victim == *victim && at < kill.back);
         let victims: Vec<usize> = (0..10).filter(alive).collect();
         let victim = *dice.one_of(&victims);
