@@ -8,18 +8,25 @@ use scene::style::Shadow;
 use vello_cpu::kurbo::Rect;
 
 /// `rect` with the shadow it throws.
+#[expect(clippy::cast_precision_loss, reason = "radii are at most a few hundred")]
 pub(crate) fn reach(rect: Rect, shadow: Option<&Shadow>) -> Rect {
     let Some(shadow) = shadow.filter(|shadow| shadow.color.a > 0) else { return rect };
-    let soft = f64::from(3 * radius(shadow.blur)) + 1.0;
+    let soft = radii(shadow.blur).iter().sum::<usize>() as f64 + 1.0;
     let thrown = rect + vello_cpu::kurbo::Vec2::new(shadow.offset_x, shadow.offset_y);
     rect.union(thrown.inflate(soft, soft))
 }
 
-/// Half the side, in px, of each of three boxes that together blur like a Gaussian of deviation `blur / 2`.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "blur is bounded by the scene")]
-fn radius(blur: f64) -> u32 {
-    let deviation = blur.clamp(0.0, 400.0) / 2.0;
-    (((4.0 * deviation * deviation + 1.0).sqrt() - 1.0) / 2.0).round() as u32
+/// Half the sides, in px, of three boxes that together blur like a Gaussian of deviation `blur / 2`.
+///
+/// The variance of a box `w` wide is `(w² - 1) / 12`; the first boxes are two px narrower than the last as it takes.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "blur is bounded")]
+fn radii(blur: f64) -> [usize; 3] {
+    let variance = (blur.clamp(0.0, 400.0) / 2.0).powi(2);
+    let wide = (4.0 * variance + 1.0).sqrt();
+    let radius = ((wide - 1.0) / 2.0).floor();
+    let narrow = 2.0 * radius + 1.0;
+    let wider = ((12.0 * variance - 3.0 * (narrow * narrow - 1.0)) / (4.0 * narrow + 4.0)).round();
+    [0, 1, 2].map(|index| radius as usize + usize::from(f64::from(index) >= 3.0 - wider))
 }
 
 /// Puts the shadow of what is in `drawn` below it.
@@ -31,14 +38,14 @@ pub(crate) fn cast(drawn: &mut Bitmap, shadow: &Shadow) {
     let alpha: Vec<u8> = drawn.data().chunks_exact(PIXEL).map(|pixel| pixel[3]).collect();
     let mut moved = vec![0; alpha.len()];
     shift(&alpha, &mut moved, width, (shadow.offset_x, shadow.offset_y));
-    let radius = radius(shadow.blur) as usize;
-    if radius > 0 {
+    let radii = radii(shadow.blur);
+    if radii != [0; 3] {
         let mut turned = alpha;
-        for _ in 0..3 {
+        for radius in radii {
             moved.chunks_exact_mut(width).for_each(|row| smear(row, radius));
         }
         transpose(&moved, &mut turned, width);
-        for _ in 0..3 {
+        for radius in radii {
             turned.chunks_exact_mut(height).for_each(|row| smear(row, radius));
         }
         transpose(&turned, &mut moved, height);

@@ -6,17 +6,24 @@
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use pixels::compose::{Bitmap, PIXEL};
+use scene::content::Fit;
 
-/// What happens when a picture and its box are of different shapes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fit {
-    /// All of the picture is in the box, in its middle; the rest of the box is transparent.
-    Contain,
-    /// The picture fills the box; what stands over on two sides is left out.
-    #[default]
-    Cover,
-    /// The picture takes the shape of the box.
-    Fill,
+use crate::MAX_SIDE;
+
+/// The box of a picture, in px: as wide and high as is said, what is not said following the picture's proportions.
+///
+/// Sides are at least 1 and at most [`crate::MAX_SIDE`].
+#[must_use]
+pub fn box_of(picture: (u32, u32), width: Option<f64>, height: Option<f64>) -> (u32, u32) {
+    let own = (f64::from(picture.0.max(1)), f64::from(picture.1.max(1)));
+    let (width, height) = match (width, height) {
+        (Some(width), Some(height)) => (width, height),
+        (Some(width), None) => (width, width * own.1 / own.0),
+        (None, Some(height)) => (height * own.0 / own.1, height),
+        (None, None) => own,
+    };
+    let most = f64::from(MAX_SIDE);
+    (whole_px(width.min(most)), whole_px(height.min(most)))
 }
 
 /// `picture` in a box of `width` × `height` px (0 counts as 1), which the caller bounds.
@@ -121,6 +128,21 @@ mod tests {
             assert_eq!((filled.width(), filled.height()), (20, 20));
             assert_eq!(filled.pixel(2, 1), [255, 0, 0, 255], "{how:?}");
             assert_eq!(filled.pixel(17, 18), [0, 0, 255, 255], "{how:?}");
+        }
+    }
+
+    #[test]
+    fn a_side_that_is_not_said_follows_the_proportions() {
+        for (width, height, want) in [
+            (None, None, (640, 360)),
+            (Some(320.0), None, (320, 180)),
+            (None, Some(90.0), (160, 90)),
+            (Some(50.0), Some(50.0), (50, 50)),
+            (Some(8192.0), None, (8192, 4608)),
+            (None, Some(8192.0), (8192, 8192)),
+            (Some(0.1), None, (1, 1)),
+        ] {
+            assert_eq!(box_of((640, 360), width, height), want);
         }
     }
 

@@ -10,9 +10,11 @@ use ::image::AnimationDecoder;
 use ::image::ImageDecoder;
 use ::image::codecs::{gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
 use pixels::compose::Bitmap;
+use scene::content::Sheet;
 
 use super::{Kind, Wanted, broken, check_box, fitted, limits, probe, straight};
 use crate::Error;
+use crate::drawn::cut;
 use crate::seam::guarded;
 
 /// The frames of an image, decoded.
@@ -72,12 +74,37 @@ pub fn frames(bytes: &[u8], wanted: Wanted, most: u64) -> Result<Animation, Erro
     })
 }
 
+/// Cuts a sheet into its frames, read as a page is. Columns and rows that it does not divide by are left out at the end.
+#[must_use]
+pub fn cut_sheet(picture: &Bitmap, sheet: Sheet) -> Vec<Bitmap> {
+    let count = |number: i64| usize::try_from(number).unwrap_or(1).max(1);
+    let (columns, rows) = (count(sheet.columns), count(sheet.rows));
+    let (width, height) = (picture.width() as usize / columns, picture.height() as usize / rows);
+    if width == 0 || height == 0 {
+        return Vec::new();
+    }
+    let most = sheet.count.map_or(usize::MAX, count);
+    let places = (0..rows).flat_map(|row| (0..columns).map(move |column| (column * width, row * height)));
+    places.take(most).map(|(x, y)| cut(picture, (x, y, width, height))).collect()
+}
+
 fn bounded<D: ImageDecoder>(mut decoder: D) -> ::image::ImageResult<D> {
     decoder.set_limits(limits())?;
     Ok(decoder)
 }
 
 impl Animation {
+    /// Frames that stay equally long, `fps` a second (as the scene bounds it), shown `plays` times (0 is for ever). Nothing
+    /// when there are none.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "frames and fps are bounded")]
+    pub fn of(frames: Vec<Bitmap>, fps: f64, plays: u32) -> Option<Self> {
+        let end = |count: u32| (f64::from(count) * 1000.0 / fps.clamp(0.1, 1000.0)).round() as u64;
+        let ends = (1..).take(frames.len()).map(end).collect();
+        let frames: Vec<_> = frames.into_iter().map(Arc::new).collect();
+        (!frames.is_empty()).then_some(Self { frames, ends, plays })
+    }
+
     /// The frames in their order; never empty.
     #[must_use]
     pub fn frames(&self) -> &[Arc<Bitmap>] {
@@ -117,6 +144,23 @@ impl Animation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sheet_is_read_as_a_page_is() {
+        let mut picture = Bitmap::new(7, 4);
+        for (n, pixel) in (0_u8..).zip(picture.data_mut().chunks_exact_mut(4)) {
+            pixel.copy_from_slice(&[n, 0, 0, 255]);
+        }
+        let sheet = Sheet { columns: 3, rows: 2, count: Some(5) };
+        let frames = cut_sheet(&picture, sheet);
+        let firsts: Vec<u8> = frames.iter().map(|frame| frame.pixel(0, 0)[0]).collect();
+        assert_eq!(firsts, [0, 2, 4, 14, 16]);
+        assert_eq!(frames[4].pixel(1, 1), [24, 0, 0, 255]);
+        assert!(cut_sheet(&picture, Sheet { columns: 100, rows: 1, count: None }).is_empty());
+        let moving = Animation::of(frames, 12.0, 0).unwrap();
+        assert_eq!((moving.duration(), moving.at(84), moving.at(416), moving.at(417)), (417, 1, 4, 0));
+        assert!(Animation::of(Vec::new(), 12.0, 0).is_none());
+    }
 
     #[test]
     fn the_frame_shown_follows_from_the_time() {

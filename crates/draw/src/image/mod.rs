@@ -16,9 +16,10 @@ use std::io::Cursor;
 use ::image::{DynamicImage, ImageDecoder};
 use pixels::compose::Bitmap;
 
-pub use fit::{Fit, fit};
-pub use frames::{Animation, frames};
+pub use fit::{box_of, fit};
+pub use frames::{Animation, cut_sheet, frames};
 pub use probe::{Kind, MAX_BYTES, MAX_FRAMES, Probe, probe};
+pub use scene::content::Fit;
 
 use crate::seam::guarded;
 use crate::{Error, MAX_PIXELS, MAX_SIDE};

@@ -4,6 +4,7 @@
 //! embedded pages or pictures is refused, and so is one that is nested or linked so deeply that drawing it would not
 //! come to an end soon. Its text is set in the font that comes along.
 
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use pixels::compose::Bitmap;
@@ -21,8 +22,10 @@ const MAX_BYTES: usize = 4 << 20;
 const MAX_NODES: u32 = 50_000;
 /// How deep elements may stand in each other.
 const MAX_DEPTH: usize = 64;
-/// Most elements that draw others: `use`, clips, masks, patterns, markers. Each may stand behind another.
-const MAX_LINKS: usize = 400;
+/// How deep they may stand once every `use` stands for what it uses.
+const MOST_USED: usize = 2 * MAX_DEPTH;
+/// Most clips, masks, patterns and markers. Each may stand behind another.
+const MAX_LINKS: usize = 200;
 /// Most steps of filters.
 const MAX_FILTERS: usize = 32;
 /// Most that is filtered, in steps times pixels.
@@ -101,6 +104,7 @@ fn parse(bytes: &[u8]) -> Result<(Tree, usize), Error> {
         other => Error::damaged(Kind::Svg, other.to_string()),
     })?;
     let filters = look_through(&document)?;
+    Uses::of(&document).weigh(document.root_element(), 0)?;
     let options = Options {
         font_family: fonts::DEFAULT_FAMILY.to_owned(),
         fontdb: Arc::clone(&FONTS),
@@ -114,6 +118,10 @@ fn parse(bytes: &[u8]) -> Result<(Tree, usize), Error> {
         }
         Ok((tree, filters))
     })
+}
+
+fn too_deep() -> Error {
+    Error::forbidden(Kind::Svg, format!("nests elements deeper than {MAX_DEPTH}"))
 }
 
 fn too_many_elements() -> Error {
@@ -143,10 +151,63 @@ fn shallow(text: &str) -> Result<(), Error> {
             }
         }
         if depth > MAX_DEPTH {
-            return Err(Error::forbidden(Kind::Svg, format!("nests elements deeper than {MAX_DEPTH}")));
+            return Err(too_deep());
         }
     }
     Ok(())
+}
+
+/// How many elements there are, and how deep they stand, once every `use` stands for what it uses.
+struct Uses<'a> {
+    named: HashMap<&'a str, roxmltree::Node<'a, 'a>>,
+    /// What has been weighed; nothing for what is being weighed.
+    weights: HashMap<roxmltree::NodeId, Weight>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Weight {
+    elements: u32,
+    depth: usize,
+}
+
+impl<'a> Uses<'a> {
+    fn of(document: &'a roxmltree::Document<'a>) -> Self {
+        let named = document.descendants().filter_map(|node| Some((node.attribute("id")?, node)));
+        Self { named: named.collect(), weights: HashMap::new() }
+    }
+
+    /// What an element `depth` levels down weighs with all below it; an error if that is too much.
+    fn weigh(&mut self, element: roxmltree::Node<'a, 'a>, depth: usize) -> Result<Weight, Error> {
+        if let Some(weight) = self.weights.get(&element.id()) {
+            return Ok(*weight);
+        }
+        if depth > MOST_USED {
+            return Err(too_deep());
+        }
+        // What uses itself is not drawn.
+        self.weights.insert(element.id(), Weight::default());
+        let mut weight = Weight { elements: 1, depth: 0 };
+        for below in element.children().filter(roxmltree::Node::is_element).chain(self.used(element)) {
+            let inner = self.weigh(below, depth + 1)?;
+            weight.elements = weight.elements.saturating_add(inner.elements);
+            weight.depth = weight.depth.max(inner.depth + 1);
+        }
+        if weight.elements > MAX_NODES {
+            return Err(too_many_elements());
+        }
+        if weight.depth > MOST_USED {
+            return Err(too_deep());
+        }
+        self.weights.insert(element.id(), weight);
+        Ok(weight)
+    }
+
+    /// What an element uses, if it is a `use`.
+    fn used(&self, element: roxmltree::Node<'a, 'a>) -> Option<roxmltree::Node<'a, 'a>> {
+        let link = element.attributes().find(|attribute| attribute.name() == "href")?;
+        let name = link.value().trim().strip_prefix('#')?;
+        (element.tag_name().name() == "use").then(|| self.named.get(name).copied())?
+    }
 }
 
 /// Refuses what is not allowed; the number of steps of filters.
@@ -161,7 +222,7 @@ fn look_through(document: &roxmltree::Document<'_>) -> Result<usize, Error> {
                 return no(format!("has a foreign object ({name})"));
             }
             "image" | "feImage" => return no(format!("embeds a picture ({name})")),
-            "use" | "clipPath" | "mask" | "pattern" | "marker" => links += 1,
+            "clipPath" | "mask" | "pattern" | "marker" => links += 1,
             "style" if element.descendants().filter_map(|node| node.text()).any(reaches_out) => {
                 return no("links to the outside (in its styles)".to_owned());
             }
@@ -183,7 +244,7 @@ fn look_through(document: &roxmltree::Document<'_>) -> Result<usize, Error> {
         }
     }
     if links > MAX_LINKS {
-        return no(format!("has more than {MAX_LINKS} uses, clips, masks, patterns and markers"));
+        return no(format!("has more than {MAX_LINKS} clips, masks, patterns and markers"));
     }
     if filters > MAX_FILTERS {
         return no(format!("has more than {MAX_FILTERS} steps of filters"));
@@ -228,7 +289,7 @@ mod tests {
     fn what_is_not_allowed_is_refused_by_name() {
         let nested = "<g>".repeat(100) + &"</g>".repeat(100);
         let many = "<rect width='1' height='1'/>".repeat(60_000);
-        let uses = format!("<g id='a'/>{}", "<use href='#a'/>".repeat(500));
+        let masks = "<mask/>".repeat(500);
         let cases = [
             ("<script>alert(1)</script>", "script"),
             ("<rect width='1' height='1' onclick='x()'/>", "script (onclick)"),
@@ -242,7 +303,7 @@ mod tests {
             ("<style>@import 'http://a.example/x.css';</style>", "links to the outside"),
             (&nested, "deeper"),
             (&many, "elements"),
-            (&uses, "more than 400 uses"),
+            (&masks, "more than 200 clips"),
             ("<rect", "damaged"),
         ];
         for (inner, why) in cases {
@@ -267,13 +328,26 @@ mod tests {
 
     #[test]
     fn chains_of_uses_and_masks_end() {
-        let mut chain = "<g id='a0'><rect width='40' height='20' fill='blue'/></g>".to_owned();
-        for level in 1..350 {
-            chain += &format!("<g id='a{level}'><use href='#a{}'/></g>", level - 1);
+        let chain = |links: usize| {
+            let mut chain = "<defs><g id='a0'><rect width='40' height='20' fill='blue'/></g>".to_owned();
+            for level in 1..links {
+                chain += &format!("<g id='a{level}'><use href='#a{}'/></g>", level - 1);
+            }
+            svg(&format!("{chain}</defs><use href='#a{}'/>", links - 1))
+        };
+        assert_eq!(drawn(&chain(50), None).unwrap().pixel(20, 10), [0, 0, 255, 255]);
+        assert!(drawn(&chain(5000), None).unwrap_err().to_string().contains("deeper"));
+        let mut masks = "<mask id='m0'><rect width='40' height='20' fill='white'/></mask>".to_owned();
+        for level in 1..MAX_LINKS {
+            masks += &format!(
+                "<mask id='m{level}' mask='url(#m{})'><rect width='9' height='9'/></mask>",
+                level - 1
+            );
         }
-        assert!(drawn(&svg(&chain), None).is_ok());
+        masks += &format!("<rect width='40' height='20' mask='url(#m{})'/>", MAX_LINKS - 1);
+        assert!(drawn(&svg(&masks), None).is_ok());
         let loops = "<g id='a'><use href='#b'/></g><g id='b'><use href='#a'/></g>";
-        assert!(drawn(&svg(loops), None).is_ok());
+        assert_eq!(drawn(&svg(loops), None).map(drop), Ok(()));
     }
 
     #[test]

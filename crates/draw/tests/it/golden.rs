@@ -13,15 +13,14 @@ const TOLERANCE: u8 = 6;
 /// Part of the pixels, in thousandths, that may differ by more: an edge that falls on the other side of a sample.
 const STRAY: usize = 2;
 /// Room around what was drawn.
-const MARGIN: i32 = 8;
+const MARGIN: i32 = 24;
 
 /// What was drawn, in its box, on a chequered ground.
 pub(crate) fn shown(drawn: &Drawn) -> RgbImage {
     let bitmap = &drawn.bitmap;
     let (box_width, box_height) = (drawn.width.ceil() as i32, drawn.height.ceil() as i32);
-    let (left, top) = (drawn.left.min(0) - MARGIN, drawn.top.min(0) - MARGIN);
-    let right = box_width.max(drawn.left + bitmap.width() as i32) + MARGIN;
-    let bottom = box_height.max(drawn.top + bitmap.height() as i32) + MARGIN;
+    // Not by the bitmap: whether a shadow's faintest pixel counts would change the picture's size.
+    let (left, top, right, bottom) = (-MARGIN, -MARGIN, box_width + MARGIN, box_height + MARGIN);
     RgbImage::from_fn((right - left) as u32, (bottom - top) as u32, |x, y| {
         let (x, y) = (x as i32 + left, y as i32 + top);
         let inside = (0..box_width).contains(&x) && (0..box_height).contains(&y);

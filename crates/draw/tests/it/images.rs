@@ -68,7 +68,7 @@ fn moving_webp() -> Vec<u8> {
     let frame = |colour: [u8; 4], ms: u32| {
         let mut still = Cursor::new(Vec::new());
         DynamicImage::from(solid(colour)).write_to(&mut still, ImageFormat::WebP).unwrap();
-        let mut data = [u24(0), u24(0), u24(23), u24(15), u24(ms), vec![0]].concat();
+        let mut data = [u24(0), u24(0), u24(23), u24(15), u24(ms), vec![2]].concat();
         data.extend(&still.into_inner()[12..]);
         chunk(b"ANMF", &data)
     };
