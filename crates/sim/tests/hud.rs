@@ -180,14 +180,16 @@ fn follow(game: Game, name: &str, script: &Match) {
         if screens.last() != Some(&truth.screen) {
             screens.push(truth.screen);
         }
+        // A second half begins at 45:00 again, however long the first was.
+        if ["pick", "half_time"].contains(&truth.screen) {
+            last_clock = None;
+        }
         for (id, value) in &truth.values {
             if id == "clock" {
                 let clock = seconds(value.as_str().unwrap());
                 assert!(last_clock.is_none_or(|last| clock >= last), "{name}: {last_clock:?} then {clock}");
                 last_clock = Some(clock);
-            } else if id == "countdown" {
-                last_clock = None;
-            } else if last.get(id) != Some(value) {
+            } else if id != "countdown" && last.get(id) != Some(value) {
                 let first_sight = id.starts_with("team.") || (value.as_u64() == Some(0));
                 if !first_sight {
                     changes.entry(id.clone()).or_insert_with(Vec::new).push((ms, value.clone()));

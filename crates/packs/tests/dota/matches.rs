@@ -29,6 +29,7 @@ fn drawn_portraits() -> BTreeMap<String, Vec<u8>> {
         let mut encoder =
             png::Encoder::new(&mut bytes, sim::hud::portraits::SIZE.0, sim::hud::portraits::SIZE.1);
         encoder.set_color(png::ColorType::Rgb);
+        encoder.set_compression(png::Compression::Fastest);
         encoder.write_header().unwrap().write_image_data(rgb).unwrap();
         bytes
     };
@@ -159,14 +160,14 @@ fn every_event_of_whole_matches_is_told_once_and_none_is_false() {
         wrong.extend(mistakes.into_iter().map(|line| format!("{how} {seed} every {every} ms: {line}")));
     };
     let stage = Stage::new(1280, 720);
-    for seed in 0..60 {
+    for seed in 0..30 {
         let script = Match::new(Game::Dota, seed, length);
         for every in [1_000, 3_000] {
             let read = |at: u64| as_read(&pack, &script.truth(Duration::from_millis(at), stage));
             tell(seed, every, "told", &follow(&pack, seed, every, read));
         }
     }
-    for (seed, every) in [(101, 3_000), (102, 3_000), (103, 3_000), (104, 1_000)] {
+    for (seed, every) in [(101, 3_000), (102, 3_000), (103, 1_000)] {
         let mut drawing = Drawing::new(Game::Dota, seed, length, Stage::new(1280, 720));
         let (mut reader, mut picture) = (Reader::new(&pack), I420::new(2, 2, Range::Full, Matrix::Bt601));
         let read = |at: u64| {
@@ -175,7 +176,7 @@ fn every_event_of_whole_matches_is_told_once_and_none_is_false() {
         };
         tell(seed, every, "drawn", &follow(&pack, seed, every, read));
     }
-    println!("{told} events of 124 matches");
+    println!("{told} events of 63 matches");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(told > 3_000, "{told}");
+    assert!(told > 1_500, "{told}");
 }
