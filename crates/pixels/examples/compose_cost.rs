@@ -10,7 +10,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use pixels::compose::{Affine, Band, Bitmap, Canvas, Picture, Rect};
+use pixels::compose::effects::{Corners, Grade, Key, blur};
+use pixels::compose::{Affine, Band, Bitmap, Canvas, Crop, Feed, Mode, Picture, Rect};
 use pixels::{I420, Matrix, Range};
 
 const ALL: Rect = Rect { left: 0, top: 0, right: 1920, bottom: 1080 };
@@ -53,6 +54,10 @@ fn main() {
     alone("one 640×360 with alpha", &pictures[0], 255);
     alone("one 640×360 with alpha, faded", &pictures[0], OPACITY);
     alone("one 1920×1080 opaque, faded", &background, OPACITY);
+    let map = Affine::moved(100.0, 100.0);
+    report("one 640×360 multiplied", copied, 640.0 * 360.0 * 5.5, || {
+        canvas.bands()[0].blend(black_box(&pictures[0]), &map, OPACITY, Mode::Multiply, ALL);
+    });
     turned(&mut canvas, copied);
     feeds(&mut canvas, copied);
     making(copied);
@@ -96,8 +101,31 @@ fn turned(canvas: &mut Canvas, copied: f64) {
     }
 }
 
-fn feeds(_canvas: &mut Canvas, _copied: f64) {
-    let _ = I420::new(2, 2, Range::Limited, Matrix::Bt709);
+fn feeds(canvas: &mut Canvas, copied: f64) {
+    let key = Key { color: [0, 255, 0], similarity: 0.2, smoothness: 0.1, spill: 0.1 };
+    let grade = Grade { brightness: 0.1, contrast: 1.1, saturation: 0.9, hue: 5.0 };
+    let (mut feed, mut picture) = (Feed::default(), Picture::default());
+    for (name, matrix, range, width, height) in [
+        ("a 1080p feed into a quarter", Matrix::Bt709, Range::Limited, 960, 540),
+        ("the same from BT.601 of full range", Matrix::Bt601, Range::Full, 960, 540),
+        ("a 1080p feed at 854×480", Matrix::Bt709, Range::Limited, 854, 480),
+    ] {
+        let source = I420::new(1920, 1080, range, matrix);
+        let crop = Crop::whole(1920, 1080);
+        report(name, copied, 1920.0 * 1080.0 * 1.5, || {
+            feed.take(black_box(&source), None, crop, width, height);
+            feed.show(&mut picture);
+            canvas.bands()[0].over(&picture, 960, 540, 255, ALL);
+        });
+    }
+    let source = I420::new(1280, 720, Range::Limited, Matrix::Bt709);
+    report("a 720p feed keyed, graded and rounded", copied, 1280.0 * 720.0 * 1.5, || {
+        feed.take(black_box(&source), None, Crop::whole(1280, 720), 1280, 720);
+        feed.grade(&grade);
+        feed.key(&key);
+        feed.round(Corners(24.0));
+        feed.show(&mut picture);
+    });
 }
 
 fn making(copied: f64) {
@@ -107,6 +135,7 @@ fn making(copied: f64) {
         picture.redraw(black_box(&bitmap));
         picture.prepare(0, 0);
     });
+    report("blur 640×360 by 12", copied, 640.0 * 360.0 * 4.0, || drop(black_box(blur(&bitmap, 12.0))));
     let line = drawn(900, 70, true);
     let mut picture = Picture::new(&line);
     report("redraw a line of text (900×70)", copied, 900.0 * 70.0 * 4.0, || {

@@ -169,6 +169,10 @@ impl<'a> Mapped<'a> {
 
 /// Pixels whose centre `x` has `least <= start + step·x <= most`.
 fn solve(step: f64, start: f64, least: f64, most: f64) -> (i32, i32) {
+    // So it is with what a picture narrower than a pixel covers wholly.
+    if least > most {
+        return (0, 0);
+    }
     let (one, other) = ((least - start) / step, (most - start) / step);
     let (from, to) = if step == 0.0 || one.is_nan() || other.is_nan() {
         if start < least || start > most {

@@ -1,7 +1,7 @@
 //! Live feeds made ready for the canvas: cut, scaled, converted, keyed, rounded.
 //!
 //! Owned by whoever shows a feed, one for each size it is shown at; called for every frame of it. All of it happens in
-//! planar 4:2:0; memory is kept from frame to frame.
+//! planar 4:2:0; memory is kept from frame to frame, but for the weights of a scaling other than to a half.
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};

@@ -152,7 +152,7 @@ impl Affine {
             e: (self.c * self.f - self.d * self.e) / det,
             f: (self.b * self.e - self.a * self.f) / det,
         };
-        let numbers = [self.e, self.f, back.a, back.b, back.c, back.d, back.e, back.f];
+        let numbers = [det, self.e, self.f, back.a, back.b, back.c, back.d, back.e, back.f];
         (det != 0.0 && numbers.iter().all(|n| n.is_finite())).then_some(back)
     }
 

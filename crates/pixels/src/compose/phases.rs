@@ -62,7 +62,8 @@ pub(super) fn of_feed(luma: &Sheet<1>, planes: &[Plane; 2], phase: usize, sheet:
     let (width, height) = (halves(luma.width, left), halves(luma.height, top));
     let whole = luma.alpha.is_none() && (width * 2, height * 2) == (luma.width, luma.height);
     sheet.reshape(width, height, !whole);
-    let mut alphas = [vec![0; width as usize * 2], vec![0; width as usize * 2]];
+    let mut alphas = std::mem::take(&mut sheet.spare);
+    alphas.iter_mut().for_each(|line| line.resize(width as usize * 2, 0));
     for row in 0..height {
         let (mut colours, alpha) = sheet.row_mut(row);
         for (out, plane) in colours.iter_mut().zip(planes) {
@@ -83,6 +84,7 @@ pub(super) fn of_feed(luma: &Sheet<1>, planes: &[Plane; 2], phase: usize, sheet:
         rows::mean_of_four::best(alpha, &alphas[0], &alphas[1]);
         colours.into_iter().for_each(|colour| rows::premultiply::best(colour, alpha));
     }
+    sheet.spare = alphas;
     sheet.look();
 }
 
@@ -111,7 +113,11 @@ pub(super) fn of_group(even: &Sheet<2>, phase: usize, sheet: &mut Sheet<2>) {
     let (width, height) = (even.width + left, even.height + top);
     sheet.reshape(width, height, true);
     // Room for nothing on both sides.
-    let mut lines = [vec![0; even.width as usize + 2], vec![0; even.width as usize + 2]];
+    let mut lines = std::mem::take(&mut sheet.spare);
+    for line in &mut lines {
+        line.clear();
+        line.resize(even.width as usize + 2, 0);
+    }
     for row in 0..height {
         let ([u, v], alpha) = sheet.row_mut(row);
         let sources = [Some(&even.planes[0]), Some(&even.planes[1]), even.alpha.as_ref()];
@@ -133,13 +139,17 @@ pub(super) fn of_group(even: &Sheet<2>, phase: usize, sheet: &mut Sheet<2>) {
             rows::mean_of_rows::best(out, [&upper[shift..], &lower[shift..], &upper[1..], &lower[1..]]);
         }
     }
+    sheet.spare = lines;
     sheet.look();
 }
 
 /// Texels of a feed: chroma brought to the luma plane's size, each sample between its four nearest.
 pub(super) fn texels_of_feed(luma: &Sheet<1>, planes: &[Plane; 2], texels: &mut Level) {
     texels.reshape(luma.width, luma.height);
-    let mut wide = [vec![0; luma.width as usize], vec![0; luma.width as usize]];
+    let mut spare = std::mem::take(&mut texels.spare);
+    let [u, v, _] = &mut spare;
+    let mut wide = [u, v];
+    wide.iter_mut().for_each(|line| line.resize(luma.width as usize, 0));
     for y in 0..luma.height {
         for (plane, wide) in planes.iter().zip(&mut wide) {
             widen(|y| plane.row(y), plane.height, y, wide);
@@ -155,13 +165,16 @@ pub(super) fn texels_of_feed(luma: &Sheet<1>, planes: &[Plane; 2], texels: &mut 
             }
         }
     }
+    texels.spare = spare;
 }
 
 /// Texels of a group, whose chroma is premultiplied by alpha of its own.
 pub(super) fn texels_of_group(luma: &Sheet<1>, chroma: &Sheet<2>, texels: &mut Level) {
     texels.reshape(luma.width, luma.height);
     let width = luma.width as usize;
-    let mut wide = [vec![0; width], vec![0; width], vec![255; width]];
+    let mut wide = std::mem::take(&mut texels.spare);
+    wide.iter_mut().for_each(|line| line.resize(width, 0));
+    wide[2].fill(255);
     for y in 0..luma.height {
         let sources = [Some(&chroma.planes[0]), Some(&chroma.planes[1]), chroma.alpha.as_ref()];
         for (source, wide) in sources.into_iter().zip(&mut wide) {
@@ -186,6 +199,7 @@ pub(super) fn texels_of_group(luma: &Sheet<1>, chroma: &Sheet<2>, texels: &mut L
             Some(alpha) => write(texels, y, &luma.planes[0][row.clone()], [u, v], alpha.iter()),
         }
     }
+    texels.spare = wide;
 }
 
 fn write<'a>(

@@ -15,12 +15,14 @@ pub(super) struct Sheet<const N: usize> {
     /// One for each sample of a plane; nothing when all of it is opaque.
     pub(super) alpha: Option<Vec<u8>>,
     spans: Spans,
+    /// Rows that making it again can use.
+    pub(super) spare: [Vec<u8>; 2],
 }
 
 impl<const N: usize> Default for Sheet<N> {
     fn default() -> Self {
         let planes = std::array::from_fn(|_| Vec::new());
-        Self { width: 0, height: 0, planes, alpha: None, spans: Spans::default() }
+        Self { width: 0, height: 0, planes, alpha: None, spans: Spans::default(), spare: Default::default() }
     }
 }
 

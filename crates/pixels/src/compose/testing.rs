@@ -30,15 +30,4 @@ impl Noise {
         let samples = alpha.iter().map(|alpha| self.byte().min(*alpha)).collect();
         (samples, alpha)
     }
-
-    /// RGBA of a bitmap, premultiplied.
-    pub(crate) fn bitmap(&mut self, width: u32, height: u32) -> super::Bitmap {
-        let mut out = super::Bitmap::new(width, height);
-        let (_, alpha) = self.premultiplied(width as usize * height as usize);
-        for (pixel, alpha) in out.data_mut().chunks_exact_mut(4).zip(alpha) {
-            pixel[3] = alpha;
-            pixel[..3].iter_mut().for_each(|colour| *colour = self.byte().min(alpha));
-        }
-        out
-    }
 }

@@ -21,6 +21,8 @@ pub(super) struct Level {
     pub(super) height: u32,
     /// `(width + 1) * (height + 1)` texels.
     data: Vec<[i8; 4]>,
+    /// Rows that making it again can use.
+    pub(super) spare: [Vec<u8>; 3],
 }
 
 impl Level {

@@ -4,6 +4,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "the numbers of the test pictures are small")]
 #![allow(clippy::print_stdout, reason = "what became of each collected file is worth reading")]
 
+mod composing;
 mod hostile;
 mod inspecting;
 mod making;

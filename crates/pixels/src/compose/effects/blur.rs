@@ -238,10 +238,10 @@ mod tests {
         assert_eq!(made.bitmap.pixel(0, 2), [10, 20, 30, 255]);
         assert_eq!(made.bitmap.pixel(6, 0), [0, 0, 100, 128]);
         assert_eq!(made.bitmap.pixel(0, 0), [0; 4]);
-        let made = glow(&bitmap, [255, 0, 0, 255], 6.0);
-        let middle = made.top + 2;
+        let made = glow(&Bitmap::filled(24, 24, [10, 20, 30, 255]), [255, 0, 0, 255], 6.0);
+        let middle = made.top + 12;
         assert_eq!(made.bitmap.pixel(made.left + 1, middle), [10, 20, 30, 255]);
         let [r, g, b, a] = made.bitmap.pixel(made.left - 1, middle);
-        assert!(r == a && a > 100 && g == 0 && b == 0, "{r} {g} {b} {a}");
+        assert!(r == a && a > 150 && g == 0 && b == 0, "{r} {g} {b} {a}");
     }
 }
