@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_frame_shown_follows_from_the_time() {
-        let frames = vec![Arc::new(Bitmap::new(1, 1)); 3];
+        let frames = (0..3).map(|_| Arc::new(Bitmap::new(1, 1))).collect();
         let mut animation = Animation { frames, ends: vec![100, 150, 400], plays: 0 };
         for (ms, forever, twice) in [
             (0, 0, 0),

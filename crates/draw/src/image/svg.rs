@@ -161,10 +161,10 @@ fn shallow(text: &str) -> Result<(), Error> {
 struct Uses<'a> {
     named: HashMap<&'a str, roxmltree::Node<'a, 'a>>,
     /// What has been weighed; nothing for what is being weighed.
-    weights: HashMap<roxmltree::NodeId, Weight>,
+    weights: HashMap<roxmltree::NodeId, Option<Weight>>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Weight {
     elements: u32,
     depth: usize,
@@ -179,13 +179,12 @@ impl<'a> Uses<'a> {
     /// What an element `depth` levels down weighs with all below it; an error if that is too much.
     fn weigh(&mut self, element: roxmltree::Node<'a, 'a>, depth: usize) -> Result<Weight, Error> {
         if let Some(weight) = self.weights.get(&element.id()) {
-            return Ok(*weight);
+            return weight.ok_or_else(|| Error::forbidden(Kind::Svg, "has an element that uses itself"));
         }
         if depth > MOST_USED {
             return Err(too_deep());
         }
-        // What uses itself is not drawn.
-        self.weights.insert(element.id(), Weight::default());
+        self.weights.insert(element.id(), None);
         let mut weight = Weight { elements: 1, depth: 0 };
         for below in element.children().filter(roxmltree::Node::is_element).chain(self.used(element)) {
             let inner = self.weigh(below, depth + 1)?;
@@ -198,7 +197,7 @@ impl<'a> Uses<'a> {
         if weight.depth > MOST_USED {
             return Err(too_deep());
         }
-        self.weights.insert(element.id(), weight);
+        self.weights.insert(element.id(), Some(weight));
         Ok(weight)
     }
 
@@ -347,7 +346,7 @@ mod tests {
         masks += &format!("<rect width='40' height='20' mask='url(#m{})'/>", MAX_LINKS - 1);
         assert!(drawn(&svg(&masks), None).is_ok());
         let loops = "<g id='a'><use href='#b'/></g><g id='b'><use href='#a'/></g>";
-        assert_eq!(drawn(&svg(loops), None).map(drop), Ok(()));
+        assert!(drawn(&svg(loops), None).unwrap_err().to_string().contains("uses itself"));
     }
 
     #[test]

@@ -114,6 +114,32 @@ fn families<'a>(style: &'a TextStyle) -> Vec<FontFamilyName<'a>> {
     named.chain([FontFamilyName::named(fonts::DEFAULT_FAMILY)]).collect()
 }
 
+/// Where text has emoji that want to be in colour (UTS 51): pictures, and what asks for it by U+FE0F, with all that is joined
+/// to them.
+fn emoji(text: &str) -> Vec<Range<usize>> {
+    const JOINER: char = '\u{200d}';
+    const IN_COLOUR: char = '\u{fe0f}';
+    let mut found: Vec<Range<usize>> = Vec::new();
+    if !text.contains(|c| c == IN_COLOUR || ('\u{1f000}'..='\u{1faff}').contains(&c)) {
+        return found;
+    }
+    let mut characters = text.char_indices().peekable();
+    let mut joined = false;
+    while let Some((at, c)) = characters.next() {
+        let end = at + c.len_utf8();
+        let picture = ('\u{1f000}'..='\u{1faff}').contains(&c);
+        let asks = characters.peek().is_some_and(|(_, next)| *next == IN_COLOUR);
+        let belongs = matches!(c, JOINER | IN_COLOUR | '\u{20e3}' | '\u{e0020}'..='\u{e007f}');
+        match found.last_mut().filter(|last| last.end == at) {
+            Some(last) if picture || asks || belongs || joined => last.end = end,
+            _ if picture || asks => found.push(at..end),
+            _ => {}
+        }
+        joined = c == JOINER;
+    }
+    found
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "sizes are bounded by the scene")]
 fn single(length: f64) -> f32 {
     length as f32
@@ -142,6 +168,15 @@ fn shape(desk: &mut Desk, block: &Block<'_>, spans: &[Span], text: &str) {
     }
     if block.figures {
         builder.push_default(StyleProperty::FontFeatures(FontFeatures::from("\"tnum\" 1")));
+    }
+    // The default font has outlines of many emoji; a font in colours goes first where it is meant.
+    let coloured = emoji(text);
+    if !coloured.is_empty() {
+        let first = [FontFamilyName::Generic(GenericFamily::Emoji)];
+        let families: Vec<_> = first.into_iter().chain(families.iter().cloned()).collect();
+        for range in coloured {
+            builder.push(StyleProperty::FontFamily(FontFamily::List(Cow::Borrowed(&families))), range);
+        }
     }
     for (ink, span) in (1..Ink::MAX).zip(spans) {
         let range = span.range.start.min(text.len())..span.range.end.min(text.len());
@@ -256,4 +291,24 @@ fn longest(
     };
     let found = ends.partition_point(|end| fits(desk, &made(*end)));
     made(ends[found.saturating_sub(1)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emoji_are_found_with_what_is_joined_to_them() {
+        for (text, want) in [
+            ("score 3 – 2 ★ ❤ ©", vec![]),
+            ("a😀b", vec!["😀"]),
+            ("❤\u{fe0f} 1\u{fe0f}\u{20e3} 1", vec!["❤\u{fe0f}", "1\u{fe0f}\u{20e3}"]),
+            ("x👩\u{200d}❤\u{fe0f}\u{200d}👩y", vec!["👩\u{200d}❤\u{fe0f}\u{200d}👩"]),
+            ("👍🏽🇩🇪", vec!["👍🏽🇩🇪"]),
+            ("\u{fe0f}\u{200d}", vec![]),
+        ] {
+            let found: Vec<&str> = emoji(text).into_iter().map(|range| &text[range]).collect();
+            assert_eq!(found, want, "{text}");
+        }
+    }
 }

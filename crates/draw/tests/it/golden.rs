@@ -35,7 +35,7 @@ pub(crate) fn shown(drawn: &Drawn) -> RgbImage {
             (0..bitmap.width() as i32).contains(&column) && (0..bitmap.height() as i32).contains(&row);
         let pixel = if there { bitmap.pixel(column as u32, row as u32) } else { [0; 4] };
         let through = |colour: u8| {
-            let ground = (u32::from(ground * (255 - u32::from(pixel[3]))) + 127) / 255;
+            let ground = (ground * (255 - u32::from(pixel[3])) + 127) / 255;
             (u32::from(colour) + ground).min(255) as u8
         };
         Rgb([through(pixel[0]), through(pixel[1]), through(pixel[2])])
