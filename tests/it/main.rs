@@ -10,6 +10,7 @@ mod clients;
 mod deploy;
 mod fault_matrix;
 mod follow;
+mod football;
 mod harness;
 mod lifecycle;
 mod limits;

@@ -1,16 +1,22 @@
 //! Packs at work: what is read of pushed and of fetched streams, events with their evidence, trying and changing packs.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use onair::base::tasks::Tasks;
 use pixels::jpeg::Encoder;
 use pixels::{I420, Matrix, Range};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sim::hud::{self, Drawing, Game, Stage, Truth};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::harness::{Server, Ws, answer, eventually, picture};
 
@@ -273,6 +279,109 @@ fn portraits_are_taken_from_a_folder_and_wrong_ones_are_left() {
     assert!(!place.path().join("data/packs/dota2/portraits/abaddon.png").exists());
     let list = onair(place.path(), &["pack", "list"]);
     assert!(said(&list).contains("heroes: no picture of 1 of"), "{}", said(&list));
+}
+
+/// A server of pictures that breaks off in the middle of one and gives another for a second, while something is wrong with it.
+struct Pictures {
+    files: BTreeMap<String, Vec<u8>>,
+    broken: AtomicBool,
+    asked: Mutex<BTreeMap<String, usize>>,
+}
+
+impl Pictures {
+    const CUT: &str = "/axe.png";
+    const WRONG: &str = "/zuus.png";
+
+    async fn serve(self: Arc<Self>, listener: TcpListener) {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let Ok(1..) = socket.read_buf(&mut head).await else { break };
+            }
+            let head = String::from_utf8_lossy(&head).into_owned();
+            let path = head.split(' ').nth(1).unwrap_or("").to_owned();
+            *self.asked.lock().unwrap().entry(path.clone()).or_default() += 1;
+            let broken = self.broken.load(Ordering::Relaxed);
+            let given = if broken && path == Self::WRONG { Self::CUT } else { &path };
+            // Special sets are called otherwise here than in the pack.
+            let special =
+                || self.files.get(&given.rsplit_once('_').map(|(tag, set)| format!("{tag}@{set}"))?);
+            let Some(body) = self.files.get(given).or_else(special) else { continue };
+            let sent = if broken && path == Self::CUT { body.len() / 2 } else { body.len() };
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: image/png\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            // Who asked may be gone.
+            let _ = socket.write_all(&[answer.as_bytes(), &body[..sent]].concat()).await;
+        }
+    }
+}
+
+/// The pack of Dota 2 in `folder`, with its portraits at `address` and their checksums.
+fn dota_from(folder: &Path, address: &str, files: &BTreeMap<String, Vec<u8>>) {
+    std::fs::create_dir_all(folder).unwrap();
+    for (name, bytes) in &onair::reading::built_in("dota2").unwrap() {
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+    let text = std::fs::read_to_string(folder.join("pack.toml")).unwrap();
+    let line = text.lines().find(|line| line.starts_with("url = ")).unwrap().to_owned();
+    let own = format!("url = \"{address}/{{file}}.png\"\nchecksums = \"sums.txt\"");
+    std::fs::write(folder.join("pack.toml"), text.replace(&line, &own)).unwrap();
+    let sum = |bytes: &[u8]| -> String {
+        let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let sums: Vec<_> =
+        files.iter().map(|(path, bytes)| format!("{}  {}\n", sum(bytes), &path[1..])).collect();
+    std::fs::write(folder.join("sums.txt"), sums.concat()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn portraits_are_fetched_and_what_was_cut_off_or_wrong_is_fetched_again_and_nothing_else() {
+    let place = TempDir::new().unwrap();
+    let drawn = place.path().join("drawn");
+    std::fs::create_dir(&drawn).unwrap();
+    hud::portraits::write(&drawn).unwrap();
+    let files: BTreeMap<String, Vec<u8>> = std::fs::read_dir(&drawn)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            (format!("/{}", path.file_name().unwrap().to_string_lossy()), std::fs::read(&path).unwrap())
+        })
+        .collect();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    dota_from(&place.path().join("data/packs/dota2"), &address, &files);
+    std::fs::write(place.path().join("config.yaml"), "egress: {allow_private: true}\n").unwrap();
+    let all = files.len();
+    let pictures = Arc::new(Pictures { files, broken: AtomicBool::new(true), asked: Mutex::default() });
+    Tasks::default().spawn("pictures", Arc::clone(&pictures).serve(listener));
+    let fetch = async || {
+        let folder = place.path().to_owned();
+        let fetched = tokio::task::spawn_blocking(move || onair(&folder, &["pack", "fetch", "dota2"]));
+        fetched.await.unwrap()
+    };
+    let fetched = fetch().await;
+    assert_eq!(fetched.status.code(), Some(1), "{}", said(&fetched));
+    assert!(
+        said(&fetched).contains("axe.png: ") && said(&fetched).contains("zuus.png: has the checksum"),
+        "{}",
+        said(&fetched)
+    );
+    assert!(said(&fetched).contains("2 missing"), "{}", said(&fetched));
+    let kept = |name: &str| place.path().join("data/packs/dota2/portraits").join(name);
+    assert!(kept("antimage.png").is_file() && !kept("axe.png").exists() && !kept("zuus.png").exists());
+
+    pictures.broken.store(false, Ordering::Relaxed);
+    pictures.asked.lock().unwrap().clear();
+    let again = fetch().await;
+    assert!(again.status.success(), "{}", said(&again));
+    assert!(said(&again).contains("2 new") && said(&again).contains("0 missing"), "{}", said(&again));
+    let asked: Vec<String> = pictures.asked.lock().unwrap().keys().cloned().collect();
+    assert_eq!(asked, [Pictures::CUT, Pictures::WRONG]);
+    assert_eq!(std::fs::read(kept("axe.png")).unwrap(), pictures.files[Pictures::CUT]);
+    assert!(std::fs::read_dir(kept("")).unwrap().count() <= all, "nothing half is left");
 }
 
 #[test]

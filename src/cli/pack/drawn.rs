@@ -65,6 +65,10 @@ fn expected(pack: &Pack, truth: &Truth) -> Expected {
     if !huds.contains(&truth.screen) {
         return Expected { screen: Some(None), ..Expected::default() };
     }
+    // Of a HUD that is more than half covered nobody could say which it is.
+    if truth.unsure.len() * 2 > truth.values.len() {
+        return Expected::default();
+    }
     let named = pack.screens.iter().find(|screen| *screen.id == *truth.screen);
     let screen = named.or(pack.screens.first()).map(|screen| screen.id.to_string());
     let mut values: BTreeMap<String, Option<serde_json::Value>> = BTreeMap::new();

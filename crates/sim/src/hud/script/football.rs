@@ -21,6 +21,8 @@ pub(crate) struct Plan {
 struct Half {
     from: u64,
     to: u64,
+    /// Seconds on the clock when the whistle goes.
+    length: u64,
     replays: Vec<Replay>,
 }
 
@@ -79,9 +81,11 @@ impl Plan {
         let mut goals = Vec::new();
         let halves = [menu, menu + half + rest].map(|from| {
             let replays = played(&mut dice, from, half, &mut goals);
-            Half { from, to: from + half, replays }
+            Half { from, to: from + half, length: HALF, replays }
         });
         let ad = (rest >= 6_000).then_some(menu + half + rest * 6 / 10);
+        // Time is added, and the second half begins at 45:00 whatever was.
+        let halves = halves.map(|half| Half { length: HALF + dice.within(60..240), ..half });
         Self { teams: [first, second], kits, halves, goals, ad }
     }
 
@@ -102,7 +106,7 @@ impl Plan {
         for goal in self.goals.iter().filter(|goal| goal.at <= time) {
             score[goal.side] += 1;
         }
-        let clock = first.played(time) + second.played(time);
+        let clock = if time < second.from { first.played(time) } else { HALF + second.played(time) };
         State { phase, clock, score, teams: self.teams, kits: self.kits }
     }
 
@@ -155,7 +159,7 @@ impl Half {
             self.replays.iter().map(|replay| replay.to.min(until).saturating_sub(replay.from)).sum()
         };
         let all = self.to - self.from - still(self.to);
-        HALF * (time - self.from - still(time)) / all.max(1)
+        self.length * (time - self.from - still(time)) / all.max(1)
     }
 }
 
