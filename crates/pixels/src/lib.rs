@@ -1,4 +1,4 @@
-//! Everything that touches pixels at speed: planes, JPEG, colour and range conversion, scaling.
+//! Everything that touches pixels at speed: planes, JPEG, colour and range conversion, scaling, composing.
 //!
 //! Called by the stream hub (wholeness of pushed frames), the recorder, the snapshot route and the stand-in
 //! world. Pure: bytes and planes in, bytes and planes out. Nothing here does I/O, reads a clock, starts a

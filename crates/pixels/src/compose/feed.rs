@@ -118,7 +118,7 @@ impl Feed {
             scale(&mut self.resizer, alpha, crop, &mut self.alpha);
             self.clear = true;
         }
-        self.recoding.to_limited_709(&mut self.planes);
+        self.recoding.recode(&mut self.planes);
     }
 
     /// Changes brightness, contrast, saturation and hue.

@@ -27,7 +27,7 @@ pub(crate) struct Change {
 
 impl Recoding {
     /// Does nothing to a picture that is there already.
-    pub(super) fn to_limited_709(&mut self, picture: &mut I420) {
+    pub(super) fn recode(&mut self, picture: &mut I420) {
         if (picture.matrix, picture.range) == (Matrix::Bt709, Range::Limited) {
             return;
         }

@@ -216,6 +216,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::cast_possible_truncation, reason = "the level is small")]
     fn whole_steps_copy_and_others_are_within_one_of_the_exact_mean() {
         let level = noise(3, 50, 40);
         let mut out = [[0; 4]; WIDE];

@@ -274,7 +274,7 @@ fn shrinking_takes_the_mean_and_never_single_pixels() {
     let mut lines = Bitmap::new(256, 256);
     for y in 0..256 {
         for (x, pixel) in lines.row_mut(y).chunks_exact_mut(4).enumerate() {
-            let grey = if (x + y as usize) % 2 == 0 { 255 } else { 0 };
+            let grey = if (x + y as usize).is_multiple_of(2) { 255 } else { 0 };
             pixel.copy_from_slice(&[grey, grey, grey, 255]);
         }
     }

@@ -217,6 +217,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::cast_possible_truncation, reason = "the largest radius is small")]
     fn hostile_radii_are_bounded_and_nothing_stays_nothing() {
         for radius in [0.0, -1.0, f32::NAN] {
             let bitmap = Bitmap::filled(3, 2, [9, 9, 9, 99]);

@@ -83,8 +83,8 @@ dispatched! {
         let [cos, sin] = factors.turn;
         for (u, v) in u.iter_mut().zip(v) {
             let (cb, cr) = (f32::from(*u) - 128.0, f32::from(*v) - 128.0);
-            *u = byte((cb * cos - cr * sin + 128.0).max(0.0).min(255.0));
-            *v = byte((cr * cos + cb * sin + 128.0).max(0.0).min(255.0));
+            *u = byte((cb * cos - cr * sin + 128.0).clamp(0.0, 255.0));
+            *v = byte((cr * cos + cb * sin + 128.0).clamp(0.0, 255.0));
         }
     }
 }
@@ -132,7 +132,7 @@ mod tests {
             let mut bitmap = Bitmap::filled(1, 1, colour);
             let [y, u, v, _] = crate::compose::colour::texel(colour);
             let mut planes = I420::new(37, 2, Range::Limited, Matrix::Bt709);
-            (planes.y.fill(y), planes.u.fill(u), planes.v.fill(v));
+            planes.planes_mut().into_iter().zip([y, u, v]).for_each(|(plane, code)| plane.fill(code));
             grade.planes(&mut planes);
             grade.bitmap(&mut bitmap);
             let want = crate::compose::colour::texel(bitmap.pixel(0, 0));

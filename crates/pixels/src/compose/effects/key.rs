@@ -64,7 +64,7 @@ impl Numbers {
     fn of(&self, cb: f32, cr: f32) -> [f32; 2] {
         let (across, up) = (cb - self.chroma[0], cr - self.chroma[1]);
         let beyond = (across * across + up * up).sqrt() - self.similarity;
-        [self.smoothness, self.spill].map(|slope| (beyond * slope).max(0.0).min(1.0))
+        [self.smoothness, self.spill].map(|slope| (beyond * slope).clamp(0.0, 1.0))
     }
 }
 

@@ -23,9 +23,9 @@ fn each_pixel(bitmap: &mut Bitmap, change: impl Fn([f32; 3], f32) -> ([f32; 3], 
         let alpha = f32::from(pixel[3]);
         let colour = [pixel[0], pixel[1], pixel[2]].map(|c| (f32::from(c) / alpha).min(1.0));
         let (colour, alpha) = change(colour, alpha / 255.0);
-        let alpha = alpha.max(0.0).min(1.0) * 255.0;
+        let alpha = alpha.clamp(0.0, 1.0) * 255.0;
         for (out, colour) in pixel.iter_mut().zip(colour) {
-            *out = byte(colour.max(0.0).min(1.0) * alpha);
+            *out = byte(colour.clamp(0.0, 1.0) * alpha);
         }
         pixel[3] = byte(alpha);
         let most = pixel[3];
