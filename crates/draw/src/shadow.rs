@@ -41,13 +41,9 @@ pub(crate) fn cast(drawn: &mut Bitmap, shadow: &Shadow) {
     let radii = radii(shadow.blur);
     if radii != [0; 3] {
         let mut turned = alpha;
-        for radius in radii {
-            moved.chunks_exact_mut(width).for_each(|row| smear(row, radius));
-        }
+        smear_rows(&mut moved, width, radii);
         transpose(&moved, &mut turned, width);
-        for radius in radii {
-            turned.chunks_exact_mut(height).for_each(|row| smear(row, radius));
-        }
+        smear_rows(&mut turned, height, radii);
         transpose(&turned, &mut moved, height);
     }
     let colour = [shadow.color.r, shadow.color.g, shadow.color.b, shadow.color.a].map(u32::from);
@@ -93,19 +89,25 @@ fn shift(from: &[u8], to: &mut [u8], width: usize, (across, down): (f64, f64)) {
     }
 }
 
-/// The mean of each sample and its `radius` neighbours on both sides; there is nothing beyond the ends.
-fn smear(row: &mut [u8], radius: usize) {
+/// Smears each row of a plane three times.
+fn smear_rows(plane: &mut [u8], width: usize, [first, second, third]: [usize; 3]) {
+    let (mut once, mut twice) = (vec![0; width], vec![0; width]);
+    for row in plane.chunks_exact_mut(width).filter(|row| row.iter().any(|sample| *sample > 0)) {
+        smear(row, &mut once, first);
+        smear(&once, &mut twice, second);
+        smear(&twice, row, third);
+    }
+}
+
+/// The mean of each sample of `from` and its `radius` neighbours on both sides; there is nothing beyond the ends.
+fn smear(from: &[u8], to: &mut [u8], radius: usize) {
     let side = u32::try_from(2 * radius + 1).unwrap_or(u32::MAX);
-    let mut ring = std::collections::VecDeque::with_capacity(2 * radius + 1);
-    ring.resize(radius + 1, 0_u8);
-    ring.extend(row.iter().copied().chain(std::iter::repeat(0)).take(radius));
-    let mut sum: u32 = ring.iter().copied().map(u32::from).sum();
-    for at in 0..row.len() {
-        let new = row.get(at + radius).copied().unwrap_or(0);
-        sum += u32::from(new);
-        sum -= u32::from(ring.pop_front().unwrap_or(0));
-        ring.push_back(new);
-        row[at] = u8::try_from((sum + side / 2) / side).unwrap_or(255);
+    let mut sum: u32 = from.iter().take(radius).copied().map(u32::from).sum();
+    let coming = from.iter().skip(radius).copied().chain(std::iter::repeat(0));
+    let going = std::iter::repeat_n(0, radius + 1).chain(from.iter().copied());
+    for ((target, new), old) in to.iter_mut().zip(coming).zip(going) {
+        sum = sum + u32::from(new) - u32::from(old);
+        *target = u8::try_from((sum + side / 2) / side).unwrap_or(255);
     }
 }
 
@@ -133,13 +135,13 @@ mod tests {
 
     #[test]
     fn smearing_keeps_the_sum_and_widens_evenly() {
-        let mut row = vec![0; 41];
-        row[20] = 210;
-        smear(&mut row, 3);
+        let (mut dot, mut row) = (vec![0; 41], vec![9; 41]);
+        dot[20] = 210;
+        smear(&dot, &mut row, 3);
         let want: Vec<u8> = (0..41).map(|x: i32| if (17..=23).contains(&x) { 30 } else { 0 }).collect();
         assert_eq!(row, want);
-        let mut short = vec![100; 3];
-        smear(&mut short, 10);
+        let mut short = vec![0; 3];
+        smear(&[100; 3], &mut short, 10);
         assert_eq!(short, [14, 14, 14]);
     }
 
