@@ -15,6 +15,7 @@ pub mod bus;
 pub mod capture;
 pub mod cleanup;
 pub mod cli;
+pub mod compose;
 pub mod controls;
 pub mod egress;
 pub mod events;

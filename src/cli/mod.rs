@@ -7,6 +7,7 @@ mod http;
 mod pack;
 mod progress;
 mod publish;
+mod render;
 mod sender;
 mod serve;
 mod sim;
@@ -32,6 +33,7 @@ enum Command {
     Publish(publish::Publish),
     Demo(demo::Demo),
     Sim(sim::Sim),
+    Render(render::Render),
     Pack(pack::Pack),
     Doctor(doctor::Doctor),
     Health(health::Health),
@@ -45,6 +47,7 @@ impl Args {
             Command::Publish(publish) => block_on(publish.run()),
             Command::Demo(demo) => block_on(demo.run()),
             Command::Sim(sim) => block_on(sim.run()),
+            Command::Render(render) => render.run(),
             Command::Pack(pack) => block_on(pack.run()),
             Command::Health(health) => block_on(health.run()),
             Command::Doctor(doctor) => Ok(doctor.run()),

@@ -97,6 +97,7 @@ impl Coder {
         };
         Track {
             full_range: codec == fmp4::Codec::Mjpeg,
+            matrix: Matrix::Bt601,
             codec,
             width: side(width.next_multiple_of(even)),
             height: side(height.next_multiple_of(even)),

@@ -12,6 +12,7 @@ use media::encode::steady::{self, Picture, Steady};
 use media::fmp4;
 use media::mux::ts::{self, Track, Unit};
 use media::sound::{self, Aac};
+use pixels::Matrix;
 
 use crate::clip::{Clip, Pictures};
 use crate::ladder::{Rendition, Video};
@@ -268,7 +269,8 @@ fn mp4(pictures: &[Picture], video: Video) -> Result<Film, Error> {
     let short = |pixels: u32| u16::try_from(pixels).map_err(|_| Error::Shape("too large"));
     let codec = pictures.first().and_then(Picture::codec).ok_or(Error::Shape("no parameter sets"))?;
     let (width, height) = (short(video.width)?, short(video.height)?);
-    let track = fmp4::Track { codec, width, height, rotation: 0, full_range: false, created: 0 };
+    let matrix = Matrix::Bt709;
+    let track = fmp4::Track { codec, width, height, rotation: 0, full_range: false, matrix, created: 0 };
     let (mut writer, head) = fmp4::Writer::new(&track);
     let mut segments = Vec::new();
     for group in pictures.chunks((video.fps * SEGMENT_SECONDS) as usize) {

@@ -5,16 +5,22 @@
 use super::boxes::{Durations, MEHD_SIZE, boxed, full_box, u16, u32, u64};
 use super::{Codec, Track};
 use crate::time::TIMESCALE;
+use pixels::Matrix;
 
 /// Seconds from 1904, where ISO base media counts from, to 1970.
 const EPOCH: u64 = 2_082_844_800;
 /// 1.0 in 16.16 fixed point.
 const ONE: u32 = 0x1_0000;
-/// The code for BT.601 (525 lines) in primaries, transfer and matrix (ISO/IEC 23091-2, tables 2 to 4).
+/// The code in primaries, transfer and matrix alike (ISO/IEC 23091-2, tables 2 to 4): of BT.601, that for 525 lines.
 ///
-/// The matrix is what JPEG means. JPEG says nothing of primaries; with 6 there, players take the same path as
+/// JPEG means the matrix of BT.601 and says nothing of primaries; with 6 there, players take the same path as
 /// for any standard-definition video and none converts the gamut.
-const BT601: u16 = 6;
+const fn code(matrix: Matrix) -> u16 {
+    match matrix {
+        Matrix::Bt601 => 6,
+        Matrix::Bt709 => 1,
+    }
+}
 
 /// `ftyp` and `moov` for `track`, and where its durations stand.
 pub(super) fn write(track: &Track) -> (Vec<u8>, Durations) {
@@ -143,9 +149,7 @@ fn sample_entry(out: &mut Vec<u8>, track: &Track) {
         }
         boxed(out, b"colr", |out| {
             out.extend(b"nclx");
-            u16(out, BT601);
-            u16(out, BT601);
-            u16(out, BT601);
+            (0..3).for_each(|_| u16(out, code(track.matrix)));
             out.push(u8::from(track.full_range) << 7);
         });
         boxed(out, b"pasp", |out| {

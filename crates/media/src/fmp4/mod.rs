@@ -23,6 +23,7 @@ mod tests;
 mod writer;
 
 use bytes::Bytes;
+use pixels::Matrix;
 
 pub use reader::{Scan, finish_recovered, scan};
 pub use writer::Writer;
@@ -48,8 +49,10 @@ pub struct Track {
     pub height: u16,
     /// Degrees clockwise the player turns the picture: 0, 90, 180 or 270. Any other value counts as 0.
     pub rotation: u16,
-    /// Luma 0–255 (JPEG) instead of 16–235. The matrix is always that of BT.601.
+    /// Luma 0–255 (JPEG) instead of 16–235.
     pub full_range: bool,
+    /// Luma weights, and what players take primaries and transfer to be.
+    pub matrix: Matrix,
     /// When the recording began, Unix seconds.
     pub created: u64,
 }

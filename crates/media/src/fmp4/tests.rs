@@ -15,6 +15,7 @@ fn track() -> Track {
         height: 480,
         rotation: 0,
         full_range: true,
+        matrix: pixels::Matrix::Bt601,
         created: 1_700_000_000,
     }
 }
