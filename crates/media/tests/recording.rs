@@ -63,7 +63,15 @@ fn record(codec: VideoCodec, times: &[u64]) -> Outcome<Recording> {
 
 fn track(codec: Codec, rotation: u16) -> Track {
     let full_range = codec == Codec::Mjpeg;
-    Track { codec, width: 160, height: 120, rotation, full_range, created: 1_700_000_000 }
+    Track {
+        codec,
+        width: 160,
+        height: 120,
+        rotation,
+        full_range,
+        matrix: pixels::Matrix::Bt601,
+        created: 1_700_000_000,
+    }
 }
 
 fn apply(bytes: &mut Vec<u8>, finish: &Finish) {
