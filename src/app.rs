@@ -15,6 +15,8 @@ use crate::base::tasks::Tasks;
 use crate::bus::Bus;
 use crate::capture::{self, Captures};
 use crate::cleanup::{self, Cleanup};
+use crate::compose::assets::Assets;
+use crate::compose::{self, Keeper};
 use crate::controls::Controls;
 use crate::events::{self, Events};
 use crate::reading::{self, Library, Reader, Watch};
@@ -79,6 +81,14 @@ impl App {
             let live = (registry.clone(), recorders.clone(), captures.clone(), outside, watch.clone());
             Controls::new(resolved, Arc::clone(&store), move |config| apply(config, &live))
         };
+        let keeper = Keeper::start(compose::Parts {
+            settings: config.compositor.clone(),
+            store: Arc::clone(&store),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+        })
+        .await?;
+        let assets = Assets::open(&config.data_dir, config.compositor.clone(), Arc::clone(&store)).await?;
         let roster = Roster::new(&config.capture, captures.clone(), controls.clone())?;
         let rtmp = Rtmp::new(rtmp::Parts {
             push: push.clone(),
@@ -104,6 +114,8 @@ impl App {
             bus,
             store,
             cleanup: cleanup.clone(),
+            keeper,
+            assets,
             config: config.clone(),
         });
         let mut open = api.start().await?;

@@ -3,6 +3,8 @@
 //! Calls handles of every other part; nobody calls it but `app`. Wire types live here and are made from domain types;
 //! an error becomes a status in `error` and nowhere else. Nothing here decides what a stream or a recording does.
 
+mod assets;
+mod asyncapi;
 mod config;
 mod error;
 mod events;
@@ -11,14 +13,18 @@ mod fan;
 mod follow;
 mod frames;
 mod guard;
+mod layers;
 mod listener;
 mod metrics;
 mod packs;
 mod page;
+mod program;
 mod publish;
 mod rate;
 mod recordings;
 mod router;
+mod scene;
+mod scenes;
 mod socket;
 mod status;
 mod streams;
@@ -39,6 +45,8 @@ use crate::base::tasks::Tasks;
 use crate::bus::Bus;
 use crate::capture::Captures;
 use crate::cleanup::Cleanup;
+use crate::compose::Keeper;
+use crate::compose::assets::Assets;
 use crate::controls::Controls;
 use crate::events::Events;
 use crate::reading::{Reader, Watch};
@@ -67,6 +75,8 @@ pub struct Parts {
     pub bus: Arc<dyn Bus>,
     pub store: Arc<dyn Store>,
     pub cleanup: Cleanup,
+    pub keeper: Keeper,
+    pub assets: Assets,
 }
 
 /// What handlers see. Cheap to clone.
@@ -88,6 +98,8 @@ pub struct Inner {
     bus: Arc<dyn Bus>,
     store: Arc<dyn Store>,
     cleanup: Cleanup,
+    keeper: Keeper,
+    assets: Assets,
     fans: fan::Fans,
     meters: Arc<metrics::Meters>,
     rate: rate::Rate,
@@ -128,6 +140,8 @@ impl Api {
             bus,
             store,
             cleanup,
+            keeper,
+            assets,
         } = parts;
         let (started, started_at) = (clock.now(), clock.wall());
         let meters = metrics::Meters::new(metrics::Sources {
@@ -162,6 +176,8 @@ impl Api {
             bus,
             store,
             cleanup,
+            keeper,
+            assets,
             fans,
             meters,
             rate,

@@ -6,6 +6,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa::openapi::{Content, OpenApi as OpenApiDocument, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
@@ -13,7 +14,8 @@ use utoipa_axum::routes;
 
 use super::error::Problem;
 use super::{
-    Api, config, events, follow, frames, guard, packs, page, publish, recordings, status, streams, view, ws,
+    Api, assets, asyncapi, config, events, follow, frames, guard, layers, packs, page, program, publish,
+    recordings, scenes, status, streams, view, ws,
 };
 
 /// Bytes of a list of streams to follow: ten thousand of them with all their fields.
@@ -35,14 +37,24 @@ const MOST_PICTURE: usize = 32 << 20;
         (name = "recordings", description = "What was kept"),
         (name = "events", description = "What happens, and what is read"),
         (name = "packs", description = "What screens are read with"),
+        (name = "program", description = "What is on air: layers, animations, scenes"),
         (name = "operation", description = "How it is doing"),
     )
 )]
 struct Document;
 
 /// The API as OpenAPI 3.1, made from the handlers.
-pub fn document() -> OpenApiDocument {
-    finished(routes().into_openapi())
+pub fn document() -> Value {
+    described(finished(routes().into_openapi()))
+}
+
+/// With the scene's types, which describe themselves.
+fn described(document: OpenApiDocument) -> Value {
+    let mut document = serde_json::to_value(document).expect("the document is plain data");
+    for (name, schema) in scene::schemas("#/components/schemas/") {
+        document["components"]["schemas"][name] = schema;
+    }
+    document
 }
 
 /// Says of every error that it is a problem, and of every route that it may answer one.
@@ -103,6 +115,24 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(streams::cleanup))
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::play, recordings::delete))
+        .routes(routes!(program::control))
+        .routes(routes!(program::status))
+        .routes(routes!(layers::list, layers::create))
+        .routes(routes!(layers::update))
+        .routes(routes!(layers::one, layers::put, layers::patch, layers::delete))
+        .routes(routes!(layers::show))
+        .routes(routes!(layers::animations, layers::animate))
+        .routes(routes!(layers::end))
+        .routes(routes!(layers::control))
+        .routes(routes!(layers::timeline))
+        .routes(routes!(scenes::list, scenes::create))
+        .routes(routes!(scenes::one, scenes::put, scenes::delete))
+        .routes(routes!(scenes::activate))
+        .routes(routes!(scenes::messages, scenes::say))
+        .routes(routes!(scenes::values, scenes::set_values))
+        .routes(routes!(asyncapi::show))
+        .routes(routes!(assets::list, assets::add))
+        .routes(routes!(assets::one, assets::delete))
         .routes(routes!(config::show, config::change))
         .routes(routes!(status::status))
         .routes(routes!(status::health))
@@ -128,7 +158,7 @@ pub(super) fn router(api: &Api, setting: &str) -> Router {
 
 fn main() -> Router<Api> {
     let (routes, document) = routes().split_for_parts();
-    let document = finished(document).to_json().expect("the document is plain data");
+    let document = described(finished(document)).to_string();
     routes
         .route("/api/openapi.json", get(move || async move { page::json(document) }))
         .merge(page::routes())

@@ -22,6 +22,8 @@ pub enum Kind {
     Timeout,
     /// The thing is in a state, or belongs to someone, that forbids it.
     Conflict,
+    /// It was changed since the client looked.
+    Stale,
     TooLarge,
     /// The content is of a type we don't take.
     WrongType,

@@ -8,7 +8,7 @@ use crate::base::error::{Error, Kind, Result};
 /// Bytes of an id.
 const MAX_ID: usize = 256;
 /// Bytes of one document.
-const MAX_VALUE: usize = 1 << 20;
+const MAX_VALUE: usize = 4 << 20;
 /// Bytes of one batch.
 const MAX_BATCH: usize = 64 << 20;
 const MAX_CHANGES: usize = 100_000;
@@ -93,7 +93,7 @@ mod tests {
             (vec![put(&"i".repeat(MAX_ID + 1), 2)], Some(Kind::Invalid)),
             (vec![delete.clone(); MAX_CHANGES], None),
             (vec![delete; MAX_CHANGES + 1], Some(Kind::TooLarge)),
-            ((0..65).map(|_| put("a", MAX_VALUE)).collect(), Some(Kind::TooLarge)),
+            ((0..17).map(|_| put("a", MAX_VALUE)).collect(), Some(Kind::TooLarge)),
         ] {
             let count = changes.len();
             assert_eq!(Batch::new(changes).map_err(|e| e.kind()).err(), refused, "{count} changes");

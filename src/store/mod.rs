@@ -29,16 +29,22 @@ pub use meter::Figures;
 pub enum Collection {
     Streams,
     Settings,
+    /// What is on air, and what it is made of.
+    Scene,
+    /// What is known of files that layers show.
+    Assets,
 }
 
 impl Collection {
-    pub const ALL: [Self; 2] = [Self::Streams, Self::Settings];
+    pub const ALL: [Self; 4] = [Self::Streams, Self::Settings, Self::Scene, Self::Assets];
 
     /// What it is called where it is kept. Never changes.
     const fn name(self) -> &'static str {
         match self {
             Self::Streams => "streams",
             Self::Settings => "settings",
+            Self::Scene => "scene",
+            Self::Assets => "assets",
         }
     }
 }

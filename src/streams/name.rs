@@ -16,9 +16,9 @@ impl StreamName {
     pub const MAX_LEN: usize = 64;
 
     /// Words that follow `/stream/` in routes of their own.
-    pub const RESERVED: [&str; 11] = [
+    pub const RESERVED: [&str; 12] = [
         "audio", "bulk", "chat", "control", "frame", "hls", "layers", "outputs", "scenes", "status",
-        "timeline",
+        "timeline", "values",
     ];
 
     /// # Errors

@@ -16,7 +16,7 @@ fn document() -> Value {
 }
 
 /// What `value` has that `schema` does not allow. As much of JSON Schema as the document uses.
-fn mismatch(document: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {
+pub(crate) fn mismatch(document: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let found = document.pointer(reference.strip_prefix('#')?);
         return found
@@ -143,6 +143,7 @@ const UPGRADE: &[(&str, &str)] = &[
     ("sec-websocket-version", "13"),
     ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
 ];
+const STALE: &[(&str, &str)] = &[("if-match", "\"1000000\""), ("content-type", "application/json")];
 const RANGE: &[(&str, &str)] = &[("range", "bytes=0-9")];
 const BAD_RANGE: &[(&str, &str)] = &[("range", "bytes=99999999-")];
 
@@ -372,6 +373,231 @@ fn samples() -> Vec<Calls> {
                 call("/api/recordings/a.b/nothing.mp4", 422),
             ],
         ),
+        operation(get.clone(), "/api/asyncapi.json", vec![call("/api/asyncapi.json", 200)]),
+        operation(get.clone(), "/stream/status", vec![call("/stream/status", 200)]),
+        operation(
+            post.clone(),
+            "/stream/control",
+            vec![
+                call("/stream/control", 200).with(JSON, r#"{"action":"start"}"#),
+                call("/stream/control", 409).with(JSON, r#"{"action":"start"}"#),
+                call("/stream/control", 200).with(JSON, r#"{"action":"pause"}"#),
+                call("/stream/control", 422).with(JSON, r#"{"action":"dance"}"#),
+                call("/stream/control", 400).with(JSON, "{"),
+                call("/stream/control", 415),
+                call("/stream/control", 403).with(FOREIGN, "{}"),
+            ],
+        ),
+        operation(
+            post.clone(),
+            "/stream/layers",
+            vec![
+                call("/stream/layers", 201)
+                    .with(JSON, r#"{"id":"one","content":{"kind":"text","text":"{{ values.bid }}"}}"#),
+                call("/stream/layers", 201).with(JSON, r#"{"content":{"kind":"group"},"opacity":0.5}"#),
+                call("/stream/layers", 201).with(JSON, r#"{"id":"gone","content":{"kind":"group"}}"#),
+                call("/stream/layers", 409).with(JSON, r#"{"id":"one","content":{"kind":"group"}}"#),
+                call("/stream/layers", 422).with(JSON, r#"{"content":{"kind":"hologram"}}"#),
+                call("/stream/layers", 400).with(JSON, "{"),
+                call("/stream/layers", 413).with(JSON, vec![b' '; 2 << 20]),
+                call("/stream/layers", 415).with(JPEG, "{}"),
+                call("/stream/layers", 403).with(FOREIGN, "{}"),
+            ],
+        ),
+        operation(get.clone(), "/stream/layers", vec![call("/stream/layers", 200)]),
+        operation(
+            get.clone(),
+            "/stream/layers/{id}",
+            vec![call("/stream/layers/one", 200), call("/stream/layers/nothing", 404)],
+        ),
+        operation(
+            put.clone(),
+            "/stream/layers/{id}",
+            vec![
+                call("/stream/layers/one", 200).with(JSON, r#"{"opacity":0.5}"#),
+                call("/stream/layers/one", 412).with(STALE, r#"{"opacity":0.5}"#),
+                call("/stream/layers/one", 422).with(JSON, r#"{"opacity":7}"#),
+                call("/stream/layers/one", 400).with(JSON, "{"),
+                call("/stream/layers/one", 415).with(JPEG, "{}"),
+                call("/stream/layers/nothing", 404).with(JSON, "{}"),
+                call("/stream/layers/one", 403).with(FOREIGN, "{}"),
+            ],
+        ),
+        operation(
+            Method::PATCH,
+            "/stream/layers/{id}",
+            vec![
+                call("/stream/layers/one", 200).with(JSON, r#"{"transform":{"position":{"x":5}}}"#),
+                call("/stream/layers/one", 412).with(STALE, "{}"),
+                call("/stream/layers/one", 422).with(JSON, r#"{"type":"chat"}"#),
+            ],
+        ),
+        operation(
+            post.clone(),
+            "/stream/layers/{id}/visibility",
+            vec![
+                call("/stream/layers/one/visibility", 200).with(JSON, r#"{"visible":false}"#),
+                call("/stream/layers/one/visibility", 422).with(JSON, r#"{"visible":1}"#),
+                call("/stream/layers/nothing/visibility", 404).with(JSON, r#"{"visible":true}"#),
+            ],
+        ),
+        operation(
+            post.clone(),
+            "/stream/layers/update",
+            vec![
+                call("/stream/layers/update", 200).with(JSON, r#"{"updates":[{"id":"one","opacity":1}]}"#),
+                call("/stream/layers/update", 422).with(JSON, r#"{"updates":[{"id":"nothing"}]}"#),
+                call("/stream/layers/update", 400).with(JSON, "["),
+            ],
+        ),
+        operation(
+            post.clone(),
+            "/stream/layers/{id}/animations",
+            vec![
+                call("/stream/layers/one/animations", 201)
+                    .with(JSON, r#"{"id":"fade","preset":"fade","duration":900000}"#),
+                call("/stream/layers/one/animations", 409)
+                    .with(JSON, r#"{"id":"fade","preset":"fade","duration":900000}"#),
+                call("/stream/layers/one/animations", 422).with(JSON, r#"{"preset":"explode"}"#),
+                call("/stream/layers/nothing/animations", 404).with(JSON, r#"{"preset":"fade"}"#),
+            ],
+        ),
+        operation(
+            get.clone(),
+            "/stream/layers/{id}/animations",
+            vec![call("/stream/layers/one/animations", 200), call("/stream/layers/nothing/animations", 404)],
+        ),
+        operation(
+            post.clone(),
+            "/stream/layers/{id}/animations/{animation}/control",
+            vec![
+                call("/stream/layers/one/animations/fade/control", 200).with(JSON, r#"{"action":"pause"}"#),
+                call("/stream/layers/one/animations/fade/control", 422).with(JSON, r#"{"action":"seek"}"#),
+                call("/stream/layers/one/animations/nothing/control", 404).with(JSON, r#"{"action":"play"}"#),
+            ],
+        ),
+        operation(
+            post.clone(),
+            "/stream/timeline",
+            vec![
+                call("/stream/timeline", 201)
+                    .with(JSON, r#"{"animations":[{"layerId":"one","preset":"slide","duration":900000}]}"#),
+                call("/stream/timeline", 422).with(JSON, r#"{"animations":[]}"#),
+                call("/stream/timeline", 400).with(JSON, "{"),
+            ],
+        ),
+        operation(
+            delete.clone(),
+            "/stream/layers/{id}/animations/{animation}",
+            vec![
+                call("/stream/layers/one/animations/fade", 200),
+                call("/stream/layers/one/animations/fade", 404),
+            ],
+        ),
+        operation(
+            delete.clone(),
+            "/stream/layers/{id}",
+            vec![
+                call("/stream/layers/gone", 412).with(STALE, ""),
+                call("/stream/layers/gone", 200),
+                call("/stream/layers/gone", 404),
+                call("/stream/layers/one", 400).with(&[("if-match", "yesterday")], ""),
+            ],
+        ),
+        operation(
+            post.clone(),
+            "/stream/scenes",
+            vec![
+                call("/stream/scenes", 201).with(JSON, r#"{"id":"break","name":"Back soon"}"#),
+                call("/stream/scenes", 409).with(JSON, r#"{"id":"break"}"#),
+                call("/stream/scenes", 422)
+                    .with(JSON, r#"{"layers":[{"content":{"kind":"text"},"opacity":7}]}"#),
+                call("/stream/scenes", 400).with(JSON, "{"),
+            ],
+        ),
+        operation(get.clone(), "/stream/scenes", vec![call("/stream/scenes", 200)]),
+        operation(
+            get.clone(),
+            "/stream/scenes/{id}",
+            vec![call("/stream/scenes/break", 200), call("/stream/scenes/nothing", 404)],
+        ),
+        operation(
+            put.clone(),
+            "/stream/scenes/{id}",
+            vec![
+                call("/stream/scenes/break", 200).with(JSON, r#"{"name":"Soon"}"#),
+                call("/stream/scenes/break", 412).with(STALE, "{}"),
+                call("/stream/scenes/break", 422).with(JSON, r#"{"colour":1}"#),
+                call("/stream/scenes/nothing", 404).with(JSON, "{}"),
+            ],
+        ),
+        operation(
+            post.clone(),
+            "/stream/scenes/{id}/activate",
+            vec![
+                call("/stream/scenes/break/activate", 200),
+                call("/stream/scenes/break/activate", 200)
+                    .with(JSON, r#"{"transition":{"type":"fade","duration":200}}"#),
+                call("/stream/scenes/break/activate", 422).with(JSON, r#"{"transition":{"type":"explode"}}"#),
+                call("/stream/scenes/break/activate", 415).with(JPEG, "{}"),
+                call("/stream/scenes/nothing/activate", 404),
+            ],
+        ),
+        operation(
+            delete.clone(),
+            "/stream/scenes/{id}",
+            vec![
+                call("/stream/scenes/break", 412).with(STALE, ""),
+                call("/stream/scenes/break", 200),
+                call("/stream/scenes/break", 404),
+            ],
+        ),
+        operation(
+            post.clone(),
+            "/stream/chat",
+            vec![
+                call("/stream/chat", 201).with(JSON, r#"{"author":"ada","text":"hello"}"#),
+                call("/stream/chat", 422).with(JSON, r#"{"author":"ada"}"#),
+                call("/stream/chat", 400).with(JSON, "{"),
+            ],
+        ),
+        operation(get.clone(), "/stream/chat", vec![call("/stream/chat", 200)]),
+        operation(
+            put.clone(),
+            "/stream/values",
+            vec![
+                call("/stream/values", 200).with(JSON, r#"{"values":{"bid":3,"who":"ada","open":true}}"#),
+                call("/stream/values", 422).with(JSON, r#"{"values":{"bid":[1]}}"#),
+                call("/stream/values", 400).with(JSON, "{"),
+            ],
+        ),
+        operation(get.clone(), "/stream/values", vec![call("/stream/values", 200)]),
+        operation(
+            post.clone(),
+            "/api/assets",
+            vec![
+                call("/api/assets?id=cam&name=Cam", 201).with(JPEG, jpeg.clone()),
+                call("/api/assets", 201).with(FORM, form(&[("file", &jpeg)]).1),
+                call("/api/assets?id=cam", 409).with(JPEG, jpeg.clone()),
+                call("/api/assets?id=a.b", 422).with(JPEG, jpeg.clone()),
+                call("/api/assets", 422).with(JPEG, &jpeg[..900]),
+                call("/api/assets", 415).with(JPEG, "nothing that is shown"),
+                call("/api/assets", 413).with(JPEG, vec![0; 3 << 20]),
+                call("/api/assets", 400).with(FORM, "no form"),
+                call("/api/assets", 403).with(FOREIGN, "{}"),
+            ],
+        ),
+        operation(get.clone(), "/api/assets", vec![call("/api/assets", 200)]),
+        operation(
+            get.clone(),
+            "/api/assets/{id}",
+            vec![call("/api/assets/cam", 200), call("/api/assets/nothing", 404)],
+        ),
+        operation(
+            delete.clone(),
+            "/api/assets/{id}",
+            vec![call("/api/assets/cam", 200), call("/api/assets/cam", 404)],
+        ),
         operation(get.clone(), "/api/config", vec![call("/api/config", 200)]),
         operation(
             put,
@@ -445,7 +671,11 @@ fn untrue(document: &Value, operation: &Value, answer: &Answer) -> Option<String
 #[tokio::test]
 async fn every_documented_route_answers_as_documented() {
     let document = document();
-    let settings = [("streams.max_concurrent", "2"), ("server.max_frame_size_mb", "0.1")];
+    let settings = [
+        ("streams.max_concurrent", "2"),
+        ("server.max_frame_size_mb", "0.1"),
+        ("compositor.max_asset_mb", "1"),
+    ];
     let server = Server::start(&settings).await;
     server.publish("cam", picture(1)).await.json();
     let folder = server.folder().join("recordings/cam");

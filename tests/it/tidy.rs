@@ -205,8 +205,8 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("src/reading/", &["base", "streams", "reading"]),
     ("src/capture/", &["base", "egress", "streams", "sources", "store", "reading", "capture"]),
     ("src/events/", &["base", "bus", "streams", "reading", "capture", "events"]),
-    ("src/compose/", &["base", "compose"]),
     ("src/record/", &["base", "streams", "record"]),
+    ("src/compose/", &["base", "store", "compose"]),
     ("src/cleanup.rs", &["base", "streams", "record"]),
     ("src/controls.rs", &["base", "store"]),
     ("src/roster.rs", &["base", "egress", "streams", "sources", "capture", "controls"]),
@@ -214,7 +214,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
         "src/api/",
         &[
             "base", "bus", "egress", "streams", "sources", "reading", "capture", "events", "record", "store",
-            "cleanup", "controls", "api",
+            "compose", "cleanup", "controls", "api",
         ],
     ),
 ];

@@ -44,12 +44,12 @@ async fn what_a_client_asks_is_answered_with_its_ref() {
         (
             json!({ "type": "subscribe", "payload": { "topics": ["streamEvent"] }, "ref": "x" }),
             "ack",
-            json!({ "ref": "x" }),
+            json!({ "ref": "x", "revision": 0 }),
         ),
         (
             json!({ "type": "subscribe", "payload": { "topics": [] }, "ref": "y" }),
             "ack",
-            json!({ "ref": "y" }),
+            json!({ "ref": "y", "revision": 0 }),
         ),
     ] {
         client.send_json(&sent).await;

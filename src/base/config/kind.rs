@@ -47,6 +47,8 @@ pub enum Kind {
     Login,
     /// The best rendition to take: `720p`, `720p60`, `best`, `source` or `worst`.
     Quality,
+    /// Width and height of a picture: `1920x1080`.
+    Resolution,
     Secret,
     /// Secrets by stream name.
     Secrets,
@@ -84,6 +86,9 @@ impl Kind {
             Self::Token => value.as_str().filter(|text| is_token(text)).map(|text| json!(text)),
             Self::Login => login(value.as_str()?).map(|login| json!(login)),
             Self::Quality => quality(value.as_str()?).map(|quality| json!(quality)),
+            Self::Resolution => {
+                resolution(value.as_str()?).map(|(width, height)| json!(format!("{width}x{height}")))
+            }
             Self::Secret => value.as_str().filter(|text| is_secret(text)).map(|text| json!(text)),
             Self::Secrets => secrets(value),
         }
@@ -115,6 +120,7 @@ impl Kind {
             | Self::Token
             | Self::Login
             | Self::Quality
+            | Self::Resolution
             | Self::Secret => json!(text),
         }
     }
@@ -141,6 +147,7 @@ impl fmt::Display for Kind {
             Self::Hosts => f.write_str("a list of host names, IP addresses and ranges such as 10.0.0.0/8"),
             Self::Url => f.write_str("an address that begins with http:// or https://, without a user name"),
             Self::Token => f.write_str("1 to 200 letters, digits, '-', '_' or '.'"),
+            Self::Resolution => f.write_str("width x height in pixels, each even and from 16 to 8192, such as 1920x1080"),
             Self::Login => f.write_str("a channel's login: 1 to 25 letters, digits or '_'"),
             Self::Quality => f.write_str("lines such as 720p or 720p60, best, source or worst"),
             Self::Secret => f.write_str("ASCII text without spaces, quoted if it looks like a number"),
@@ -239,6 +246,17 @@ fn is_token(text: &str) -> bool {
 fn login(text: &str) -> Option<String> {
     let allowed = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     (allowed && (1..=25).contains(&text.len())).then(|| text.to_ascii_lowercase())
+}
+
+/// Both sides even: a picture of half-size colour planes has whole ones.
+pub(super) fn resolution(text: &str) -> Option<(u32, u32)> {
+    let side = |digits: &str| {
+        let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let side: u32 = digits.parse().ok().filter(|_| plain)?;
+        ((16..=8192).contains(&side) && side.is_multiple_of(2)).then_some(side)
+    };
+    let (width, height) = text.split_once(['x', 'X'])?;
+    Some((side(width)?, side(height)?))
 }
 
 fn quality(text: &str) -> Option<String> {

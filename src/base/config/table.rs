@@ -12,7 +12,7 @@ pub fn find(key: &str) -> Option<&'static Setting> {
 }
 
 /// Sections of parts that aren't built yet: taken without a look inside, with a note.
-pub const LATER_SECTIONS: &[&str] = &["clips", "hooks", "compositor", "outputs"];
+pub const LATER_SECTIONS: &[&str] = &["clips", "hooks", "outputs"];
 
 /// `production` makes JSON the default format of the log.
 pub(super) const NODE_ENV: &str = "NODE_ENV";
@@ -356,6 +356,55 @@ pub static SETTINGS: &[Setting] = &[
         Kind::Size { unit: "GB", from: 0.001, to: 1e6 },
         Whole(2),
         "Room for the pictures events were seen on.",
+    ),
+    setting(
+        "compositor.resolution",
+        Kind::Resolution,
+        Text("1920x1080"),
+        "Size of the program's picture: width and height in pixels, both even.",
+    )
+    .env(&["STREAM_RESOLUTION"]),
+    setting("compositor.fps", Kind::Whole { from: 1, to: 60 }, Whole(30), "Frames a second of the program.")
+        .env(&["TARGET_FPS"]),
+    setting(
+        "compositor.renderer",
+        Kind::words(&["auto", "cpu", "gpu"]),
+        Text("auto"),
+        "What draws the program: auto and gpu use a graphics card where one can be used.",
+    )
+    .accepted("has no effect in this version: everything is drawn on the CPU"),
+    setting(
+        "compositor.quality",
+        Kind::words(&["low", "medium", "high"]),
+        Text("high"),
+        "How much work goes into a frame.",
+    )
+    .env(&["RENDER_QUALITY"])
+    .accepted("has no effect: every frame is drawn as well as it can be"),
+    setting(
+        "compositor.max_layers",
+        Kind::Whole { from: 1, to: 1000 },
+        Whole(50),
+        "Layers on air; one more is answered with 409.",
+    )
+    .env(&["MAX_LAYERS"]),
+    setting(
+        "compositor.max_asset_mb",
+        Kind::Size { unit: "MB", from: 0.001, to: 4096.0 },
+        Whole(64),
+        "Largest file that layers can show: a picture, a font, a video, a sound.",
+    ),
+    setting(
+        "compositor.max_assets",
+        Kind::Whole { from: 1, to: 100_000 },
+        Whole(1000),
+        "Such files that are kept.",
+    ),
+    setting(
+        "compositor.max_assets_gb",
+        Kind::Size { unit: "GB", from: 0.001, to: 1e6 },
+        Whole(10),
+        "Room for all of them together.",
     ),
     setting(
         "egress.allow_private",

@@ -268,6 +268,7 @@ fn every_setting_reaches_the_configuration() {
             Kind::Url => json!("https://elsewhere.example"),
             Kind::Token | Kind::Login => json!("elsewhere"),
             Kind::Quality => json!("480p30"),
+            Kind::Resolution => json!("1280x720"),
             Kind::Secret => json!("hunter2"),
             Kind::Secrets => json!({"camera1": "hunter2", "*": "hunter3"}),
         };

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
+use super::kind::resolution;
 use super::net::{Cidr, Port};
 use super::values::Values;
 use crate::base::error::{Error, Kind, Result};
@@ -89,6 +90,7 @@ pub struct Config {
     pub auth: Auth,
     pub capture: Capture,
     pub packs: Packs,
+    pub compositor: Compositor,
     pub egress: Egress,
     pub store: Store,
     pub bus: Bus,
@@ -267,6 +269,21 @@ pub struct Packs {
     pub max_evidence_bytes: u64,
 }
 
+/// What the program is made with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compositor {
+    /// px.
+    pub width: u32,
+    pub height: u32,
+    /// Frames a second.
+    pub fps: u32,
+    pub max_layers: usize,
+    pub max_asset_bytes: usize,
+    pub max_assets: usize,
+    /// All assets together.
+    pub max_assets_bytes: u64,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Egress {
     /// Whether addresses from outside may lead into private networks.
@@ -342,6 +359,7 @@ impl Config {
                 max_events: values.whole("packs.max_events"),
                 max_evidence_bytes: values.some_gigabytes("packs.max_evidence_gb").expect("it is never null"),
             },
+            compositor: Compositor::build(values),
             egress: Egress {
                 allow_private: values.flag("egress.allow_private"),
                 allow: values.list("egress.allow"),
@@ -356,6 +374,21 @@ impl Config {
                 max_bytes: values.some_gigabytes("bus.max_gb").expect("it is never null"),
             },
             data_dir: values.parsed("data_dir"),
+        }
+    }
+}
+
+impl Compositor {
+    fn build(values: &Values) -> Self {
+        let (width, height) = resolution(values.text("compositor.resolution")).expect("checked by its kind");
+        Self {
+            width,
+            height,
+            fps: values.whole("compositor.fps"),
+            max_layers: values.whole("compositor.max_layers"),
+            max_asset_bytes: values.megabytes("compositor.max_asset_mb"),
+            max_assets: values.whole("compositor.max_assets"),
+            max_assets_bytes: values.some_gigabytes("compositor.max_assets_gb").expect("it is never null"),
         }
     }
 }

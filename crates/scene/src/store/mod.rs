@@ -116,8 +116,15 @@ impl Store {
         Some(change)
     }
 
+    /// Program time in ms at which [`Store::advance`] has something to do next; infinite while nothing ends by itself.
+    #[must_use]
+    pub fn due(&self) -> f64 {
+        let over = self.leaving.as_ref().map_or(f64::INFINITY, Leaving::ends);
+        self.stage.next_event().min(over)
+    }
+
     fn is_due(&self, now: f64) -> bool {
-        self.stage.next_event() <= now || self.leaving.as_ref().is_some_and(|leaving| leaving.is_over(now))
+        self.due() <= now
     }
 
     /// Does a change of another store again.
@@ -306,8 +313,12 @@ impl Store {
 
 impl Leaving {
     pub(crate) fn is_over(&self, now: f64) -> bool {
-        let transition = &self.entered.transition;
-        transition.is_cut() || now >= self.entered.at + transition.duration
+        self.ends() <= now
+    }
+
+    fn ends(&self) -> f64 {
+        let Entered { transition, at, .. } = &self.entered;
+        if transition.is_cut() { f64::NEG_INFINITY } else { at + transition.duration }
     }
 }
 

@@ -1,0 +1,116 @@
+//! The program as a whole: on air or not, and how it is doing.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::Api;
+use super::error::Problem;
+use super::extract::Body;
+use crate::base::error::{Error, Result};
+use crate::compose::{Action, State as ShowState};
+
+/// What is asked of the broadcast.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewState {
+    /// `start`, `stop`, `pause` or `resume`.
+    #[schema(example = "start")]
+    action: String,
+}
+
+/// How the program is doing.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ProgramStatus {
+    /// `idle`, `live` or `paused`.
+    state: &'static str,
+    is_live: bool,
+    is_paused: bool,
+    /// Frames a second that are made.
+    fps: f64,
+    #[serde(rename = "targetFPS")]
+    target_fps: u32,
+    layer_count: usize,
+    /// Of the scene.
+    revision: u64,
+    /// Program time in ms.
+    time: f64,
+    render_time_ms: RenderTime,
+    /// Frames that could not be made in time.
+    dropped_frames: u64,
+    /// Frames sent again in their place.
+    duplicated_frames: u64,
+    /// Time on air.
+    uptime_seconds: f64,
+    #[schema(value_type = Vec<Object>)]
+    outputs: Vec<Value>,
+}
+
+/// What a frame takes, in ms.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RenderTime {
+    p50: f64,
+    p95: f64,
+    p99: f64,
+}
+
+/// How the program is doing
+#[utoipa::path(
+    get, path = "/stream/status", operation_id = "program_status", tag = "program",
+    responses((status = 200, body = ProgramStatus), (status = 401, body = Problem))
+)]
+pub(super) async fn status(State(api): State<Api>) -> Json<ProgramStatus> {
+    Json(shape(&api))
+}
+
+pub(super) fn shape(api: &Api) -> ProgramStatus {
+    let (scene, show, figures) = (api.keeper.scene(), api.keeper.show(), api.keeper.figures());
+    let on_air = show.since.map_or(0.0, |since| api.clock.wall().0.duration_since(since.0).as_secs_f64());
+    ProgramStatus {
+        state: show.state.word(),
+        is_live: show.state != ShowState::Idle,
+        is_paused: show.state == ShowState::Paused,
+        fps: figures.fps,
+        target_fps: api.config.compositor.fps,
+        layer_count: scene.layers().len(),
+        revision: scene.revision(),
+        time: api.keeper.time(),
+        render_time_ms: RenderTime {
+            p50: figures.render_p50,
+            p95: figures.render_p95,
+            p99: figures.render_p99,
+        },
+        dropped_frames: figures.dropped,
+        duplicated_frames: figures.duplicated,
+        uptime_seconds: on_air.max(0.0),
+        outputs: Vec::new(),
+    }
+}
+
+pub(super) fn action(word: &str) -> Result<Action> {
+    let known = Action::ALL.into_iter().find(|action| action.word() == word);
+    known.ok_or_else(|| Error::invalid("action", "must be start, stop, pause or resume"))
+}
+
+/// Start, stop, pause or resume the broadcast
+///
+/// `start` and `stop` begin and end it; `pause` freezes its picture, and program time stands still meanwhile. What is so
+/// already is refused.
+#[utoipa::path(
+    post, path = "/stream/control", operation_id = "control_program", tag = "program", request_body = NewState,
+    responses(
+        (status = 200, body = ProgramStatus), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 409, body = Problem), (status = 415, body = Problem),
+        (status = 422, body = Problem), (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn control(
+    State(api): State<Api>,
+    Body(NewState { action: word }): Body<NewState>,
+) -> Result<Json<ProgramStatus>> {
+    api.keeper.control(action(&word)?).await?;
+    Ok(Json(shape(&api)))
+}

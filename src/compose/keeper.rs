@@ -1,0 +1,546 @@
+//! The keeper of the scene: one task through which every change of it goes.
+//!
+//! It does all commands that wait, shows the result at once to whoever draws, writes what changed to the store, and
+//! answers when that is durable: however many wait are one commit. A store that is away stops nothing: answers say that
+//! they are not stored yet, and all is written when it is back. Called by `api`; never draws, never waits for a watcher.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use scene::{Canvas, Change, Command, Id, Refusal};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::documents::{self, Dirty};
+use super::news::News;
+use super::show::{Action, Show, State};
+use crate::base::clock::Clock;
+use crate::base::config;
+use crate::base::error::{Error, Field, Kind, Result};
+use crate::base::tasks::Tasks;
+use crate::store::{Collection, Store};
+
+/// What the keeper needs of the rest.
+pub struct Parts {
+    pub settings: config::Compositor,
+    pub store: Arc<dyn Store>,
+    pub clock: Clock,
+    pub tasks: Tasks,
+}
+
+/// A command that was done.
+#[derive(Clone, Debug)]
+pub struct Done {
+    pub change: Arc<Change>,
+    /// Whether it is durable; if not, it will be once the store is back.
+    pub stored: bool,
+}
+
+/// What the frame loop says of itself. All zero while nothing is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Frames a second over the last seconds.
+    pub fps: f64,
+    /// ms.
+    pub render_p50: f64,
+    pub render_p95: f64,
+    pub render_p99: f64,
+    /// Frames that could not be made in time.
+    pub dropped: u64,
+    /// Frames that were sent again in their place.
+    pub duplicated: u64,
+}
+
+/// Cheap to clone; clones are the same.
+#[derive(Clone)]
+pub struct Keeper(Arc<Shared>);
+
+struct Shared {
+    asks: mpsc::Sender<Ask>,
+    /// Bytes of all commands that wait.
+    room: Arc<Semaphore>,
+    scene: ArcSwap<scene::Store>,
+    show: ArcSwap<Show>,
+    figures: ArcSwap<Figures>,
+    news: News,
+    /// The scene as the store has it, or as it went on without it.
+    durable: ArcSwap<scene::Store>,
+    shows: broadcast::Sender<(Action, Show)>,
+    clock: Clock,
+    store: Arc<dyn Store>,
+    settings: config::Compositor,
+    /// What the store was found to hold; commands wait for it.
+    loaded: ArcSwap<Option<String>>,
+}
+
+enum Ask {
+    Command { command: Command, answer: oneshot::Sender<Result<Done>>, _room: OwnedSemaphorePermit },
+    Control { action: Action, answer: oneshot::Sender<Result<Show>> },
+}
+
+/// Answers that are given once what they say is durable.
+enum Owed {
+    Command(Arc<Change>, oneshot::Sender<Result<Done>>),
+    Control(Action, Show, oneshot::Sender<Result<Show>>),
+    /// What time did.
+    Time(Arc<Change>),
+}
+
+impl Keeper {
+    /// Commands that wait.
+    const WAITING: usize = 4096;
+    /// Bytes of theirs.
+    const WAITING_BYTES: usize = 64 << 20;
+
+    /// Reads what was kept, and begins.
+    ///
+    /// A store that is away is no error: until it can be read every command is refused, for what it holds is not known.
+    ///
+    /// # Errors
+    /// `Internal` when what it holds can't be read.
+    pub async fn start(parts: Parts) -> Result<Self> {
+        let Parts { settings, store, clock, tasks } = parts;
+        let (asks, inbox) = mpsc::channel(Self::WAITING);
+        let (shows, _) = broadcast::channel(64);
+        let canvas = canvas(&settings);
+        let keeper = Self(Arc::new(Shared {
+            asks,
+            room: Arc::new(Semaphore::new(Self::WAITING_BYTES)),
+            scene: ArcSwap::from_pointee(scene::Store::new(canvas, settings.max_layers)),
+            show: ArcSwap::from_pointee(Show::new(clock.now())),
+            figures: ArcSwap::default(),
+            durable: ArcSwap::from_pointee(scene::Store::new(canvas, settings.max_layers)),
+            news: News::new(0),
+            shows,
+            clock,
+            store,
+            settings,
+            loaded: ArcSwap::from_pointee(Some("it has not been read yet".to_owned())),
+        }));
+        match keeper.0.load().await {
+            Err(e) if e.kind() != Kind::Unavailable => return Err(e),
+            _ => {}
+        }
+        let (shared, inbox, stop) = (Arc::clone(&keeper.0), Arc::new(Mutex::new(inbox)), tasks.stopping());
+        tasks.supervise("scene", move || {
+            let (shared, inbox, stop) = (Arc::clone(&shared), Arc::clone(&inbox), stop.clone());
+            async move { Desk::new(shared).run(&mut *inbox.lock().await, stop).await }.boxed()
+        });
+        Ok(keeper)
+    }
+
+    /// The scene as it is now: for drawing and showing. Never changes once it is given out.
+    pub fn scene(&self) -> Arc<scene::Store> {
+        self.0.scene.load_full()
+    }
+
+    /// The scene as it was last written: what nobody can lose. [`Keeper::news`] goes on from there.
+    pub fn durable(&self) -> Arc<scene::Store> {
+        self.0.durable.load_full()
+    }
+
+    pub fn show(&self) -> Show {
+        **self.0.show.load()
+    }
+
+    /// Program time in ms.
+    pub fn time(&self) -> f64 {
+        self.show().time(self.0.clock.now())
+    }
+
+    /// What is durable of it, change by change.
+    pub fn news(&self) -> &News {
+        &self.0.news
+    }
+
+    /// Starts, stops, pauses of the broadcast.
+    pub fn shows(&self) -> broadcast::Receiver<(Action, Show)> {
+        self.0.shows.subscribe()
+    }
+
+    pub fn figures(&self) -> Figures {
+        **self.0.figures.load()
+    }
+
+    /// For the frame loop.
+    pub fn report(&self, figures: Figures) {
+        self.0.figures.store(Arc::new(figures));
+    }
+
+    /// Does a command and waits until it is durable. `weight` is how many bytes the client sent for it.
+    ///
+    /// # Errors
+    /// Why it was refused, by its field; `Unavailable` while what the store holds is not known.
+    pub async fn run(&self, command: Command, weight: usize) -> Result<Done> {
+        self.submit(command, weight).await?.await.map_err(|_| failed())?
+    }
+
+    /// Hands in a command; it is done after those that were handed in before.
+    ///
+    /// # Errors
+    /// `Unavailable` when the program ends.
+    pub async fn submit(&self, command: Command, weight: usize) -> Result<oneshot::Receiver<Result<Done>>> {
+        let weight = u32::try_from(weight.clamp(1, Self::WAITING_BYTES)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.0.room).acquire_many_owned(weight).await.map_err(|_| ended())?;
+        let (answer, answered) = oneshot::channel();
+        self.0.asks.send(Ask::Command { command, answer, _room: room }).await.map_err(|_| ended())?;
+        Ok(answered)
+    }
+
+    /// Starts, stops, pauses or resumes the broadcast.
+    ///
+    /// # Errors
+    /// `Conflict` when it is so already.
+    pub async fn control(&self, action: Action) -> Result<Show> {
+        let (answer, answered) = oneshot::channel();
+        self.0.asks.send(Ask::Control { action, answer }).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| failed())?
+    }
+}
+
+fn canvas(settings: &config::Compositor) -> Canvas {
+    Canvas {
+        width: settings.width.into(),
+        height: settings.height.into(),
+        fps: settings.fps.into(),
+        ..Canvas::default()
+    }
+}
+
+fn ended() -> Error {
+    Error::new(Kind::Unavailable, "the server is shutting down")
+}
+
+fn failed() -> Error {
+    Error::new(
+        Kind::Internal,
+        "the scene's keeper failed in the middle of it; whether it was done shows in the scene",
+    )
+}
+
+/// A refusal as an error.
+pub(super) fn refused(refusal: Refusal) -> Error {
+    let kind = match &refusal {
+        Refusal::Invalid(problems) => {
+            let field = |problem: &scene::Problem| Field {
+                field: if problem.field.is_empty() { "body".to_owned() } else { problem.field.clone() },
+                message: problem.message.clone(),
+            };
+            return Error::invalid_fields(refusal.to_string(), problems.iter().map(field).collect());
+        }
+        Refusal::Missing { .. } => Kind::NotFound,
+        Refusal::Taken { .. } | Refusal::Full { .. } => Kind::Conflict,
+        Refusal::Stale { .. } => Kind::Stale,
+    };
+    Error::new(kind, refusal.to_string())
+}
+
+impl Shared {
+    /// Takes over what the store holds.
+    async fn load(&self) -> Result<()> {
+        let read = async {
+            let documents = self.store.read(Collection::Scene).await?;
+            documents::read(documents, canvas(&self.settings), self.settings.max_layers)
+        };
+        let kept = match read.await {
+            Ok(kept) => kept,
+            Err(e) => {
+                self.loaded.store(Arc::new(Some(e.detail().to_owned())));
+                return Err(e);
+            }
+        };
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        let show = kept.show.as_ref().map(|show| {
+            Show::restored(show, now, wall).ok_or_else(|| {
+                Error::new(Kind::Internal, "the program's state that the store keeps can't be read")
+            })
+        });
+        let show = show.transpose()?.unwrap_or_else(|| Show::new(now));
+        let (layers, revision) = (kept.scene.layers().len(), kept.scene.revision());
+        if revision > 0 {
+            info!(layers, revision, state = show.state.word(), "the scene is back");
+        }
+        let scene = Arc::new(kept.scene);
+        self.durable.store(Arc::clone(&scene));
+        self.scene.store(scene);
+        self.news.anew(revision);
+        self.show.store(Arc::new(show));
+        self.loaded.store(Arc::new(None));
+        Ok(())
+    }
+
+    fn is_loaded(&self) -> bool {
+        self.loaded.load().is_none()
+    }
+}
+
+/// What the task works with. Made anew when it had to be started again: then all is written anew as well.
+struct Desk {
+    shared: Arc<Shared>,
+    scene: scene::Store,
+    dirty: Dirty,
+    owed: Vec<Owed>,
+    flight: Option<Flight>,
+    /// Seconds until the times are written even if nothing moves.
+    idle: u32,
+    /// The store could not be written last time.
+    away: bool,
+}
+
+/// A write that is under way.
+struct Flight {
+    write: BoxFuture<'static, Result<()>>,
+    dirty: Dirty,
+    owed: Vec<Owed>,
+    /// What is written.
+    scene: Arc<scene::Store>,
+}
+
+impl Desk {
+    /// Commands done between two looks at everything else.
+    const AT_ONCE: usize = 1024;
+    /// While nothing moves the pair of times is written this seldom.
+    const IDLE_SECONDS: u32 = 30;
+    /// Bytes of a named scene as a document.
+    const MOST_OF_A_SCENE: usize = 4 << 20;
+
+    fn new(shared: Arc<Shared>) -> Self {
+        let scene = (*shared.scene.load_full()).clone();
+        let mut dirty = Dirty::default();
+        if shared.is_loaded() {
+            let known = *shared.news.watch().borrow();
+            if known == scene.revision() {
+                dirty.show = true;
+            } else {
+                dirty.everything(&scene);
+                shared.news.anew(scene.revision());
+            }
+        }
+        Self { shared, scene, dirty, owed: Vec::new(), flight: None, idle: 0, away: false }
+    }
+
+    async fn run(mut self, inbox: &mut mpsc::Receiver<Ask>, stop: CancellationToken) {
+        let mut second = interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        second.reset();
+        let mut asks = Vec::new();
+        self.lift_off();
+        loop {
+            let due = self.until_due();
+            tokio::select! {
+                biased;
+                landed = land(&mut self.flight) => self.landed(landed),
+                _ = inbox.recv_many(&mut asks, Self::AT_ONCE) => self.take(&mut asks),
+                () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {}
+                _ = second.tick() => self.tick().await,
+                () = stop.cancelled() => break,
+            }
+            self.pass_time();
+            self.lift_off();
+        }
+        // What was handed in is done, and all is written once more.
+        inbox.close();
+        while inbox.recv_many(&mut asks, Self::AT_ONCE).await > 0 {
+            self.take(&mut asks);
+        }
+        // But for the pair of times alone nobody has to wait.
+        self.flight.take_if(|flight| flight.owed.is_empty() && flight.dirty.only_times());
+        if self.flight.is_some() {
+            let landed = land(&mut self.flight).await;
+            self.landed(landed);
+        }
+        let state = self.shared.show.load().state;
+        if !self.dirty.only_times() || !self.owed.is_empty() || state == State::Live {
+            self.lift_off();
+        }
+        if self.flight.is_some() {
+            let landed = land(&mut self.flight).await;
+            self.landed(landed);
+        }
+    }
+
+    fn take(&mut self, asks: &mut Vec<Ask>) {
+        for ask in asks.drain(..) {
+            match ask {
+                Ask::Command { command, answer, _room } => match self.command(&command) {
+                    Ok(change) => self.owed.push(Owed::Command(change, answer)),
+                    // Who asked may be gone.
+                    Err(e) => drop(answer.send(Err(e))),
+                },
+                Ask::Control { action, answer } => match self.control(action) {
+                    Ok(show) => self.owed.push(Owed::Control(action, show, answer)),
+                    Err(e) => drop(answer.send(Err(e))),
+                },
+            }
+        }
+        self.publish();
+    }
+
+    fn command(&mut self, command: &Command) -> Result<Arc<Change>> {
+        self.known()?;
+        let now = self.shared.show.load().time(self.shared.clock.now());
+        self.catch_up(now);
+        let scenes = matches!(
+            command,
+            Command::CreateScene(_) | Command::PatchScene { .. } | Command::Activate { .. }
+        );
+        let before = scenes.then(|| self.scene.clone());
+        let mut new_id = || {
+            Id::parse(&uuid::Uuid::now_v7().to_string()).expect("a UUID has 36 letters, digits and dashes")
+        };
+        let change = self.scene.apply(command, now, &mut new_id).map_err(refused)?;
+        for scene in &change.scenes {
+            let bytes = serde_json::to_vec(&**scene).map_or(0, |text| text.len());
+            if bytes > Self::MOST_OF_A_SCENE {
+                self.scene = before.expect("only these commands change scenes");
+                let most = Self::MOST_OF_A_SCENE;
+                return Err(Error::new(
+                    Kind::TooLarge,
+                    format!("a scene has {most} bytes at most, not {bytes}"),
+                ));
+            }
+        }
+        let made = matches!(command, Command::Create(_));
+        self.dirty.note(&change, made, before.as_ref().filter(|_| change.entered.is_some()));
+        Ok(Arc::new(change))
+    }
+
+    fn control(&mut self, action: Action) -> Result<Show> {
+        self.known()?;
+        let show = **self.shared.show.load();
+        let (now, wall) = (self.shared.clock.now(), self.shared.clock.wall());
+        let Some(next) = show.after(action, now, wall) else {
+            let detail = format!("the program is {}: it can't {} now", show.state.word(), action.word());
+            return Err(Error::new(Kind::Conflict, detail));
+        };
+        info!(state = next.state.word(), "the program was asked to {}", action.word());
+        self.shared.show.store(Arc::new(next));
+        self.dirty.show = true;
+        Ok(next)
+    }
+
+    /// # Errors
+    /// `Unavailable` while what the store holds has not been read.
+    fn known(&self) -> Result<()> {
+        match &**self.shared.loaded.load() {
+            None => Ok(()),
+            Some(reason) => {
+                let detail = format!("the scene is not known yet: {reason}");
+                Err(Error::new(Kind::Unavailable, detail).retry_after(Duration::from_secs(2)))
+            }
+        }
+    }
+
+    /// What time has done since, so that animations that are over are in their layers.
+    fn pass_time(&mut self) {
+        let now = self.shared.show.load().time(self.shared.clock.now());
+        if self.catch_up(now) {
+            self.publish();
+        }
+    }
+
+    fn catch_up(&mut self, now: f64) -> bool {
+        let mut passed = false;
+        while self.scene.due() <= now {
+            let Some(change) = self.scene.advance(now) else { break };
+            self.dirty.note(&change, false, None);
+            self.owed.push(Owed::Time(Arc::new(change)));
+            passed = true;
+        }
+        passed
+    }
+
+    /// How long until time does something; `None` if it never does.
+    fn until_due(&self) -> Option<Duration> {
+        let show = **self.shared.show.load();
+        let due = self.scene.due();
+        if !due.is_finite() || show.state == State::Paused {
+            return None;
+        }
+        let wait = (due - show.time(self.shared.clock.now())).clamp(1.0, 3_600_000.0);
+        Some(Duration::from_secs_f64(wait / 1000.0))
+    }
+
+    /// Shows the scene as it is now to whoever draws it.
+    fn publish(&self) {
+        if self.shared.scene.load().revision() != self.scene.revision() {
+            self.shared.scene.store(Arc::new(self.scene.clone()));
+        }
+    }
+
+    async fn tick(&mut self) {
+        if !self.shared.is_loaded() {
+            if self.shared.load().await.is_ok() {
+                *self = Self::new(Arc::clone(&self.shared));
+            }
+            return;
+        }
+        let state = self.shared.show.load().state;
+        let moves = state == State::Live || !self.scene.animations().is_empty();
+        self.idle = self.idle.saturating_sub(1);
+        if (moves && state != State::Paused) || self.idle == 0 {
+            self.dirty.show = true;
+        }
+        self.away = false;
+    }
+
+    /// Begins to write what is due, unless a write is under way.
+    fn lift_off(&mut self) {
+        let waits = !self.owed.is_empty();
+        if self.flight.is_some() || self.dirty.is_clean() || (self.away && !waits) {
+            return;
+        }
+        self.idle = Self::IDLE_SECONDS;
+        self.dirty.show = true;
+        let show = documents::show_of(&self.shared.show.load(), &self.shared.clock);
+        let changes = self.dirty.changes(&self.scene, show);
+        let store = Arc::clone(&self.shared.store);
+        let write = async move { store.write(changes).await }.boxed();
+        let (dirty, owed) = (std::mem::take(&mut self.dirty), std::mem::take(&mut self.owed));
+        self.flight = Some(Flight { write, dirty, owed, scene: self.shared.scene.load_full() });
+    }
+
+    fn landed(&mut self, (Flight { dirty, owed, scene, .. }, result): (Flight, Result<()>)) {
+        let stored = result.is_ok();
+        if let Err(e) = result {
+            if e.kind() != Kind::Unavailable {
+                error!(error = %e, "the scene can't be stored");
+            } else if !self.away && !dirty.only_times() {
+                warn!(error = %e, "the scene goes on, and is stored later");
+            }
+            self.dirty.again(dirty);
+        }
+        self.away = !stored;
+        let mut changes = Vec::new();
+        for owed in owed {
+            // Who asked may be gone.
+            match owed {
+                Owed::Command(change, answer) => {
+                    changes.push(Arc::clone(&change));
+                    drop(answer.send(Ok(Done { change, stored })));
+                }
+                Owed::Time(change) => changes.push(change),
+                Owed::Control(action, show, answer) => {
+                    drop(self.shared.shows.send((action, show)));
+                    drop(answer.send(Ok(show)));
+                }
+            }
+        }
+        self.shared.durable.store(scene);
+        self.shared.news.add(&changes);
+    }
+}
+
+/// The flight that is under way, and how it ended; never, if there is none.
+async fn land(flight: &mut Option<Flight>) -> (Flight, Result<()>) {
+    let result = match flight {
+        Some(flight) => (&mut flight.write).await,
+        None => std::future::pending().await,
+    };
+    (flight.take().expect("it was there before it landed"), result)
+}
