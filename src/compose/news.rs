@@ -294,11 +294,12 @@ mod tests {
         let news = News::new(0);
         news.add(&changes[..3]);
         news.add(&changes[3..4]);
+        // A layer that goes and is made again is two.
         news.add(&changes[4..9]);
         for (since, expected) in [
-            (0, Ok(vec![3, 4, 9])),
-            (1, Ok(vec![3, 4, 9])),
-            (3, Ok(vec![4, 9])),
+            (0, Ok(vec![3, 4, 5, 9])),
+            (1, Ok(vec![3, 4, 5, 9])),
+            (3, Ok(vec![4, 5, 9])),
             (9, Ok(vec![])),
             (10, Err(Missed)),
         ] {

@@ -277,6 +277,10 @@ pub struct Compositor {
     pub height: u32,
     /// Frames a second.
     pub fps: u32,
+    /// `auto`, `cpu` or `gpu`. Everything is drawn on the CPU for now.
+    pub renderer: String,
+    /// `low`, `medium` or `high`. Makes no difference.
+    pub quality: String,
     pub max_layers: usize,
     pub max_asset_bytes: usize,
     pub max_assets: usize,
@@ -385,6 +389,8 @@ impl Compositor {
             width,
             height,
             fps: values.whole("compositor.fps"),
+            renderer: values.text("compositor.renderer").to_owned(),
+            quality: values.text("compositor.quality").to_owned(),
             max_layers: values.whole("compositor.max_layers"),
             max_asset_bytes: values.megabytes("compositor.max_asset_mb"),
             max_assets: values.whole("compositor.max_assets"),

@@ -325,8 +325,8 @@ mod tests {
     fn the_layers_that_show_an_asset_are_found_wherever_they_name_it() {
         let file = scene::SceneFile::read(&json!({"layers": [
             {"id": "still", "content": {"kind": "image", "src": "bg"}},
-            {"id": "moves", "content": {"kind": "sprite", "states": {"idle": "bg", "talks": "other"}}},
-            {"id": "states", "content": {"kind": "sprite", "states": {"idle": {"src": "bg"}}}},
+            {"id": "moves", "content": {"kind": "sprite", "state": "idle", "states": {"idle": "bg", "talks": "other"}}},
+            {"id": "states", "content": {"kind": "sprite", "state": "idle", "states": {"idle": {"src": "bg"}}}},
             {"id": "masked", "mask": {"src": "bg"}, "content": {"kind": "text", "text": "x"}},
             {"id": "nft", "content": {"kind": "card", "image": "bg", "lines": ["x"]}},
             {"id": "bg", "name": "bg", "content": {"kind": "text", "text": "bg"}},
