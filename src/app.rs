@@ -24,6 +24,7 @@ use crate::record::{self, Recorders};
 use crate::roster::Roster;
 use crate::sources::push::{self, Push};
 use crate::sources::rtmp::{self, Rtmp};
+use crate::store::Store;
 use crate::streams::{self, Registry};
 use crate::{bus, egress, sources, store};
 
@@ -81,14 +82,7 @@ impl App {
             let live = (registry.clone(), recorders.clone(), captures.clone(), outside, watch.clone());
             Controls::new(resolved, Arc::clone(&store), move |config| apply(config, &live))
         };
-        let keeper = Keeper::start(compose::Parts {
-            settings: config.compositor.clone(),
-            store: Arc::clone(&store),
-            clock: clock.clone(),
-            tasks: tasks.clone(),
-        })
-        .await?;
-        let assets = Assets::open(&config.data_dir, config.compositor.clone(), Arc::clone(&store)).await?;
+        let (keeper, assets) = program(&config, &store, &clock, &tasks).await?;
         let roster = Roster::new(&config.capture, captures.clone(), controls.clone())?;
         let rtmp = Rtmp::new(rtmp::Parts {
             push: push.clone(),
@@ -211,6 +205,20 @@ fn egress_policy(config: &Config) -> egress::Policy {
         allowed
     });
     egress::Policy { allow_private: config.egress.allow_private, allow: allow.collect() }
+}
+
+/// The scene on air, and the files that it shows.
+async fn program(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    clock: &Clock,
+    tasks: &Tasks,
+) -> Result<(Keeper, Assets)> {
+    let settings = config.compositor.clone();
+    let assets = Assets::open(&config.data_dir, settings.clone(), Arc::clone(store)).await?;
+    let parts =
+        compose::Parts { settings, store: Arc::clone(store), clock: clock.clone(), tasks: tasks.clone() };
+    Ok((Keeper::start(parts).await?, assets))
 }
 
 /// All that reads screens.

@@ -24,8 +24,6 @@ fn from_server() -> Vec<(&'static str, &'static str, Value)> {
     let to = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     let nullable_text = json!({"type": ["string", "null"]});
     let revision = json!({"type": "integer", "description": "Of the scene."});
-    // Whatever the client sent as `ref`.
-    let reference = json!({});
     vec![
         (
             "hello",
@@ -75,6 +73,16 @@ fn from_server() -> Vec<(&'static str, &'static str, Value)> {
                 &[],
             ),
         ),
+    ]
+}
+
+/// What is sent because it was asked for.
+fn answers() -> Vec<(&'static str, &'static str, Value)> {
+    let to = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    let revision = json!({"type": "integer", "description": "Of the scene."});
+    // Whatever the client sent as `ref`.
+    let reference = json!({});
+    vec![
         (
             "ack",
             "What was asked with that `ref` is done and durable; with `stored: later` it is done, and written down when the \
@@ -141,7 +149,7 @@ fn object(required: &[(&str, Value)], more: &[(&str, Value)]) -> Value {
 }
 
 fn document() -> Value {
-    let server = from_server().into_iter().map(|(kind, about, payload)| {
+    let server = from_server().into_iter().chain(answers()).map(|(kind, about, payload)| {
         let whole = object(
             &[
                 ("type", json!({"type": "string", "enum": [kind]})),

@@ -220,6 +220,10 @@ async fn names_are_checked_before_anything_else_is_done_with_them() {
             ("DELETE", format!("/api/streams/{name}")),
             ("GET", format!("/api/recordings/{name}/a.mp4")),
         ] {
+            if path == "/stream/status" {
+                // A route of its own: it says how the program is doing.
+                continue;
+            }
             let mut raw = Raw::connect(bystander.server.address()).await;
             raw.send(format!("{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
             let problem = raw.answer().await;

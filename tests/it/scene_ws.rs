@@ -233,7 +233,8 @@ async fn of_ten_thousand_updates_from_fifty_clients_none_is_lost() {
         watchers.push(client.unwrap());
     }
     let there = layers(&server).await;
-    assert!(there.values().all(|layer| layer["content"]["text"] == EACH.to_string()));
+    let last = EACH.to_string();
+    assert!(there.values().all(|layer| layer["content"]["text"] == last.as_str()));
     assert_eq!(server.get("/stream/status").await.json()["revision"], all, "one revision for each");
     for mut watcher in watchers {
         watcher.reach(all).await;

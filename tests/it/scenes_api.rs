@@ -1,9 +1,12 @@
 //! Named scenes, animations and the broadcast over HTTP.
 
 use reqwest::Method;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::{Server, answer, eventually, form, picture};
+use crate::redis::Redis;
+use crate::serve_cli::{Cli, command};
 
 fn group(id: &str) -> Value {
     json!({"id": id, "content": {"kind": "group"}})
@@ -144,5 +147,59 @@ async fn an_asset_is_kept_by_what_it_is_and_stays_while_it_is_shown() {
     server.delete("/api/assets/again").await.json();
     assert_eq!(files(), 1);
     assert_eq!(server.get("/api/assets").await.json()["count"], 1);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_redis_is_away_the_scene_goes_on_and_is_written_when_it_is_back() {
+    let mut redis = Redis::start(None).await;
+    let folder = tempfile::tempdir().unwrap();
+    let start = async || {
+        let mut command = command(folder.path(), &[]);
+        command.env("REDIS_URL", redis.url());
+        Cli::run(command).await
+    };
+    let server = start().await;
+    server.ask(Method::POST, "/stream/layers", Some(group("a"))).await;
+    let patch = async |opacity: f64| {
+        server.try_ask(Method::PATCH, "/stream/layers/a", Some(json!({ "opacity": opacity }))).await
+    };
+    assert_eq!(patch(0.5).await.header("x-stored"), "");
+    redis.kill().await;
+    let late = patch(0.25).await;
+    assert_eq!((late.status.as_u16(), late.header("x-stored")), (200, "later"));
+    assert_eq!(server.get("/stream/layers/a").await["opacity"], 0.25);
+    redis.up().await;
+    let back = async || server.get("/health").await["status"] == "healthy";
+    eventually("the store is back", back).await;
+    eventually("updates are stored at once again", async || patch(0.125).await.header("x-stored") == "")
+        .await;
+    server.ask(Method::POST, "/stream/control", Some(json!({"action": "start"}))).await;
+    server.program.signal(Signal::KILL);
+    server.program.end().await;
+    let server = start().await;
+    assert_eq!(server.get("/stream/layers/a").await["opacity"], 0.125);
+    assert_eq!(server.get("/stream/status").await["state"], "live");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scene_that_is_not_known_yet_is_not_taken_for_an_empty_one() {
+    let mut redis = Redis::start(None).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = command(folder.path(), &[]);
+    first.env("REDIS_URL", redis.url());
+    let server = Cli::run(first).await;
+    server.ask(Method::POST, "/stream/layers", Some(group("a"))).await;
+    server.stop().await;
+    redis.kill().await;
+    let mut second = command(folder.path(), &[]);
+    second.env("REDIS_URL", redis.url());
+    let server = Cli::run(second).await;
+    server.try_ask(Method::POST, "/stream/layers", Some(group("b"))).await.problem(503);
+    redis.up().await;
+    eventually("the scene is back", async || server.get("/stream/layers").await["count"] == 1).await;
+    server.ask(Method::POST, "/stream/layers", Some(group("b"))).await;
+    assert_eq!(server.get("/stream/layers").await["count"], 2);
     server.stop().await;
 }

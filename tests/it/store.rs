@@ -133,7 +133,7 @@ async fn both_stores_keep_the_same_and_still_have_it_when_opened_again() {
 
 #[tokio::test]
 async fn a_batch_that_is_refused_changes_nothing() {
-    let too_long = "x".repeat(1 << 20);
+    let too_long = "x".repeat(4 << 20);
     for home in Home::both().await {
         let open = home.open().await;
         open.store.write(vec![put("a", json!(1))]).await.unwrap();
