@@ -153,10 +153,10 @@ async fn an_asset_is_kept_by_what_it_is_and_stays_while_it_is_shown() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_redis_is_away_the_scene_goes_on_and_is_written_when_it_is_back() {
     let mut redis = Redis::start(None).await;
-    let folder = tempfile::tempdir().unwrap();
+    let (folder, url) = (tempfile::tempdir().unwrap(), redis.url());
     let start = async || {
         let mut command = command(folder.path(), &[]);
-        command.env("REDIS_URL", redis.url());
+        command.env("REDIS_URL", &url);
         Cli::run(command).await
     };
     let server = start().await;
@@ -172,7 +172,7 @@ async fn while_redis_is_away_the_scene_goes_on_and_is_written_when_it_is_back() 
     redis.up().await;
     let back = async || server.get("/health").await["status"] == "healthy";
     eventually("the store is back", back).await;
-    eventually("updates are stored at once again", async || patch(0.125).await.header("x-stored") == "")
+    eventually("updates are stored at once again", async || patch(0.125).await.header("x-stored").is_empty())
         .await;
     server.ask(Method::POST, "/stream/control", Some(json!({"action": "start"}))).await;
     server.program.signal(Signal::KILL);

@@ -124,7 +124,9 @@ fn cors(request: &Request<Body>, server: &Server) -> HeaderMap {
     }
     headers.insert(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("X-Timestamp, X-Source-Timestamp, X-Request-Id, Content-Range, Retry-After"),
+        HeaderValue::from_static(
+            "X-Timestamp, X-Source-Timestamp, X-Request-Id, X-Stored, ETag, Content-Range, Retry-After",
+        ),
     );
     if preflight {
         let methods = match (trusted, publish) {
