@@ -91,6 +91,7 @@ pub(super) async fn events(
             seq: 0,
             topics: BTreeSet::from(["streamEvent", "event", "layerUpdate"].map(str::to_owned)),
             seen: 0,
+            epoch: 0,
             due: FuturesOrdered::new(),
         }
         .serve()
@@ -106,6 +107,7 @@ struct Client<'a> {
     topics: BTreeSet<String>,
     /// The revision of the scene that the client knows.
     seen: u64,
+    epoch: u64,
     due: FuturesOrdered<Due>,
 }
 
@@ -193,6 +195,7 @@ impl Client<'_> {
     /// Everything there is, so that the client needs nothing it may have missed.
     async fn hello(&mut self) -> Result<(), Gone> {
         let streams: Vec<Stream> = self.api.registry.all().iter().map(|s| shape(self.api, s)).collect();
+        self.epoch = self.api.keeper.news().epoch();
         let scene = self.api.keeper.durable();
         self.seen = scene.revision();
         let hello = json!({
@@ -205,6 +208,9 @@ impl Client<'_> {
     /// What the scene has that the client does not know yet.
     async fn scene(&mut self) -> Result<(), Gone> {
         let news = self.api.keeper.news();
+        if news.epoch() != self.epoch {
+            return self.hello().await;
+        }
         if *news.watch().borrow() <= self.seen {
             return Ok(());
         }

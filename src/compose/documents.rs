@@ -154,6 +154,8 @@ pub(super) struct Kept {
     pub(super) scene: scene::Store,
     /// `None`: nothing was kept yet.
     pub(super) show: Option<Value>,
+    /// Of the guard.
+    pub(super) version: u64,
 }
 
 /// The scene as `documents` have it.
@@ -162,8 +164,9 @@ pub(super) struct Kept {
 /// `Internal` naming what can't be read: nothing is taken for an empty scene that is not one.
 pub(super) fn read(mut documents: BTreeMap<String, Value>, canvas: Canvas, most: usize) -> Result<Kept> {
     let show = documents.remove(SHOW);
+    let version = documents.remove(store::Guard::DOCUMENT).and_then(|version| version.as_u64()).unwrap_or(0);
     let Some(head) = documents.remove(HEAD) else {
-        return Ok(Kept { scene: scene::Store::new(canvas, most), show });
+        return Ok(Kept { scene: scene::Store::new(canvas, most), show, version });
     };
     let order = documents.remove(ORDER).unwrap_or_default();
     let mut state = Map::new();
@@ -195,7 +198,44 @@ pub(super) fn read(mut documents: BTreeMap<String, Value>, canvas: Canvas, most:
     let state = scene::State::read(&Value::Object(state))
         .map_err(|problems| wrong(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
     let scene = scene::Store::restore(&state, canvas, most).map_err(|gap| wrong(gap.to_string()))?;
-    Ok(Kept { scene, show })
+    Ok(Kept { scene, show, version })
+}
+
+/// What a watcher of `old` has to be told so that it knows `new`, which somebody else has made of it.
+pub(super) fn difference(old: &scene::Store, new: &scene::Store) -> Change {
+    let (before, after) = (old.state(), new.state());
+    let gone = |now: &BTreeSet<&Id>, then: Vec<&Id>| {
+        then.into_iter().filter(|id| !now.contains(id)).cloned().collect::<Vec<_>>()
+    };
+    let layers: BTreeSet<_> = after.layers.iter().map(|layer| &layer.id).collect();
+    let animations: BTreeSet<_> = after.animations.iter().map(|score| &score.animation.id).collect();
+    let scenes: BTreeSet<_> = after.scenes.iter().map(|scene| &scene.id).collect();
+    let said: BTreeSet<_> = before.chat.iter().map(|message| &message.id).collect();
+    let values = after.values.iter().filter(|(name, kept)| before.values.get(*name) != Some(kept));
+    Change {
+        revision: after.revision,
+        background: (after.canvas.background != before.canvas.background).then_some(after.canvas.background),
+        layers: after.layers.iter().filter(|layer| !before.layers.contains(layer)).cloned().collect(),
+        removed: gone(&layers, before.layers.iter().map(|layer| &layer.id).collect()),
+        animations: after
+            .animations
+            .iter()
+            .filter(|score| !before.animations.contains(score))
+            .cloned()
+            .collect(),
+        ended: gone(&animations, before.animations.iter().map(|score| &score.animation.id).collect()),
+        scenes: after.scenes.iter().filter(|scene| !before.scenes.contains(scene)).cloned().collect(),
+        scenes_removed: gone(&scenes, before.scenes.iter().map(|scene| &scene.id).collect()),
+        chat: after.chat.iter().filter(|message| !said.contains(&message.id)).cloned().collect(),
+        values: values.map(|(name, kept)| (name.clone(), kept.clone())).collect(),
+        values_removed: before
+            .values
+            .keys()
+            .filter(|name| !after.values.contains_key(*name))
+            .cloned()
+            .collect(),
+        ..Change::default()
+    }
 }
 
 /// The pair of times and the state of the broadcast.

@@ -5,25 +5,26 @@
 //! they are not stored yet, and all is written when it is back. Called by `api`; never draws, never waits for a watcher.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use scene::{Canvas, Change, Command, Id, Refusal};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::documents::{self, Dirty};
+use super::documents::{self, Dirty, Kept};
 use super::news::News;
 use super::show::{Action, Show, State};
 use crate::base::clock::Clock;
 use crate::base::config;
 use crate::base::error::{Error, Field, Kind, Result};
 use crate::base::tasks::Tasks;
-use crate::store::{Collection, Store};
+use crate::store::{Collection, Guard, Store};
 
 /// What the keeper needs of the rest.
 pub struct Parts {
@@ -76,6 +77,8 @@ struct Shared {
     settings: config::Compositor,
     /// What the store was found to hold; commands wait for it.
     loaded: ArcSwap<Option<String>>,
+    /// Of the guard, when it was loaded.
+    version: AtomicU64,
 }
 
 enum Ask {
@@ -85,7 +88,7 @@ enum Ask {
 
 /// Answers that are given once what they say is durable.
 enum Owed {
-    Command(Arc<Change>, oneshot::Sender<Result<Done>>),
+    Command(Arc<Change>, Command, oneshot::Sender<Result<Done>>),
     Control(Action, Show, oneshot::Sender<Result<Show>>),
     /// What time did.
     Time(Arc<Change>),
@@ -121,6 +124,7 @@ impl Keeper {
             store,
             settings,
             loaded: ArcSwap::from_pointee(Some("it has not been read yet".to_owned())),
+            version: AtomicU64::new(0),
         }));
         match keeper.0.load().await {
             Err(e) if e.kind() != Kind::Unavailable => return Err(e),
@@ -243,24 +247,14 @@ pub(super) fn refused(refusal: Refusal) -> Error {
 impl Shared {
     /// Takes over what the store holds.
     async fn load(&self) -> Result<()> {
-        let read = async {
-            let documents = self.store.read(Collection::Scene).await?;
-            documents::read(documents, canvas(&self.settings), self.settings.max_layers)
-        };
-        let kept = match read.await {
+        let kept = match self.read().await {
             Ok(kept) => kept,
             Err(e) => {
                 self.loaded.store(Arc::new(Some(e.detail().to_owned())));
                 return Err(e);
             }
         };
-        let (now, wall) = (self.clock.now(), self.clock.wall());
-        let show = kept.show.as_ref().map(|show| {
-            Show::restored(show, now, wall).ok_or_else(|| {
-                Error::new(Kind::Internal, "the program's state that the store keeps can't be read")
-            })
-        });
-        let show = show.transpose()?.unwrap_or_else(|| Show::new(now));
+        let show = self.show_of(&kept)?;
         let (layers, revision) = (kept.scene.layers().len(), kept.scene.revision());
         if revision > 0 {
             info!(layers, revision, state = show.state.word(), "the scene is back");
@@ -270,8 +264,21 @@ impl Shared {
         self.scene.store(scene);
         self.news.anew(revision);
         self.show.store(Arc::new(show));
+        self.version.store(kept.version, Ordering::SeqCst);
         self.loaded.store(Arc::new(None));
         Ok(())
+    }
+
+    async fn read(&self) -> Result<Kept> {
+        let documents = self.store.read(Collection::Scene).await?;
+        documents::read(documents, canvas(&self.settings), self.settings.max_layers)
+    }
+
+    fn show_of(&self, kept: &Kept) -> Result<Show> {
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        let Some(show) = &kept.show else { return Ok(Show::new(now)) };
+        let unread = || Error::new(Kind::Internal, "the program's state that the store keeps can't be read");
+        Show::restored(show, now, wall).ok_or_else(unread)
     }
 
     fn is_loaded(&self) -> bool {
@@ -290,15 +297,25 @@ struct Desk {
     idle: u32,
     /// The store could not be written last time.
     away: bool,
+    /// Of the guard: as the store has it, and as the write under way will leave it.
+    version: u64,
+    aimed: u64,
 }
 
 /// A write that is under way.
 struct Flight {
-    write: BoxFuture<'static, Result<()>>,
+    write: BoxFuture<'static, Result<Written>>,
     dirty: Dirty,
     owed: Vec<Owed>,
     /// What is written.
     scene: Arc<scene::Store>,
+}
+
+/// What came of a write.
+enum Written {
+    Done,
+    /// Somebody else has written since; this is what the store holds.
+    Overtaken(Box<Kept>),
 }
 
 impl Desk {
@@ -321,7 +338,9 @@ impl Desk {
                 shared.news.anew(scene.revision());
             }
         }
-        Self { shared, scene, dirty, owed: Vec::new(), flight: None, idle: 0, away: false }
+        let version = shared.version.load(Ordering::SeqCst);
+        let (owed, flight) = (Vec::new(), None);
+        Self { shared, scene, dirty, owed, flight, idle: 0, away: false, version, aimed: version }
     }
 
     async fn run(mut self, inbox: &mut mpsc::Receiver<Ask>, stop: CancellationToken) {
@@ -329,6 +348,7 @@ impl Desk {
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         second.reset();
         let mut asks = Vec::new();
+        let mut told = self.shared.store.told();
         self.lift_off();
         loop {
             let due = self.until_due();
@@ -337,6 +357,7 @@ impl Desk {
                 landed = land(&mut self.flight) => self.landed(landed),
                 _ = inbox.recv_many(&mut asks, Self::AT_ONCE) => self.take(&mut asks),
                 () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {}
+                () = heard(&mut told) => self.heard().await,
                 _ = second.tick() => self.tick().await,
                 () = stop.cancelled() => break,
             }
@@ -368,7 +389,7 @@ impl Desk {
         for ask in asks.drain(..) {
             match ask {
                 Ask::Command { command, answer, _room } => match self.command(&command) {
-                    Ok(change) => self.owed.push(Owed::Command(change, answer)),
+                    Ok(change) => self.owed.push(Owed::Command(change, command, answer)),
                     // Who asked may be gone.
                     Err(e) => drop(answer.send(Err(e))),
                 },
@@ -499,13 +520,31 @@ impl Desk {
         self.dirty.show = true;
         let show = documents::show_of(&self.shared.show.load(), &self.shared.clock);
         let changes = self.dirty.changes(&self.scene, show);
-        let store = Arc::clone(&self.shared.store);
-        let write = async move { store.write(changes).await }.boxed();
+        let next = self.version + u64::from(!self.dirty.only_times() || waits);
+        let guard = Guard { collection: Collection::Scene, expected: self.version, next };
+        let shared = Arc::clone(&self.shared);
+        let write = async move {
+            if shared.store.write_guarded(guard, changes).await? {
+                return Ok(Written::Done);
+            }
+            shared.read().await.map(|kept| Written::Overtaken(Box::new(kept)))
+        }
+        .boxed();
+        self.aimed = next;
         let (dirty, owed) = (std::mem::take(&mut self.dirty), std::mem::take(&mut self.owed));
         self.flight = Some(Flight { write, dirty, owed, scene: self.shared.scene.load_full() });
     }
 
-    fn landed(&mut self, (Flight { dirty, owed, scene, .. }, result): (Flight, Result<()>)) {
+    fn landed(&mut self, (Flight { dirty, owed, scene, .. }, result): (Flight, Result<Written>)) {
+        let result = match result {
+            Ok(Written::Overtaken(kept)) => return self.overtaken(*kept, owed),
+            Ok(Written::Done) => {
+                self.version = self.aimed;
+                self.shared.version.store(self.version, Ordering::SeqCst);
+                Ok(())
+            }
+            Err(e) => Err(e),
+        };
         let stored = result.is_ok();
         if let Err(e) = result {
             if e.kind() != Kind::Unavailable {
@@ -520,7 +559,7 @@ impl Desk {
         for owed in owed {
             // Who asked may be gone.
             match owed {
-                Owed::Command(change, answer) => {
+                Owed::Command(change, _, answer) => {
                     changes.push(Arc::clone(&change));
                     drop(answer.send(Ok(Done { change, stored })));
                 }
@@ -534,10 +573,73 @@ impl Desk {
         self.shared.durable.store(scene);
         self.shared.news.add(&changes);
     }
+
+    /// Takes over what somebody else has written, and does on it what was not written yet.
+    fn overtaken(&mut self, kept: Kept, owed: Vec<Owed>) {
+        let Ok(show) = self.shared.show_of(&kept) else {
+            error!("the program's state that the store keeps can't be read");
+            return;
+        };
+        let known = self.shared.durable.load_full();
+        self.version = kept.version;
+        self.shared.version.store(self.version, Ordering::SeqCst);
+        self.dirty = Dirty::default();
+        self.shared.show.store(Arc::new(show));
+        self.scene = kept.scene;
+        let scene = Arc::new(self.scene.clone());
+        self.shared.scene.store(Arc::clone(&scene));
+        self.shared.durable.store(Arc::clone(&scene));
+        if scene.revision() > known.revision() {
+            self.shared.news.add_from(known.revision(), documents::difference(&known, &scene));
+        } else if scene.state() != known.state() {
+            warn!("what was changed while the store was away is lost: another server has written since");
+            self.shared.news.anew(scene.revision());
+        }
+        let mut later = std::mem::take(&mut self.owed);
+        let mut again = owed;
+        again.append(&mut later);
+        for owed in again {
+            match owed {
+                Owed::Command(_, command, answer) => match self.command(&command) {
+                    Ok(change) => self.owed.push(Owed::Command(change, command, answer)),
+                    Err(e) => drop(answer.send(Err(e))),
+                },
+                Owed::Control(action, _, answer) => match self.control(action) {
+                    Ok(show) => self.owed.push(Owed::Control(action, show, answer)),
+                    Err(e) => drop(answer.send(Err(e))),
+                },
+                // Time does it again.
+                Owed::Time(_) => {}
+            }
+        }
+        self.publish();
+    }
+
+    /// Somebody may have written: looks, unless a write of our own will find out.
+    async fn heard(&mut self) {
+        if self.flight.is_some() || !self.shared.is_loaded() {
+            return;
+        }
+        match self.shared.read().await {
+            Ok(kept) if kept.version != self.version => self.overtaken(kept, Vec::new()),
+            // The store says by itself that it is away.
+            _ => {}
+        }
+    }
+}
+
+async fn heard(told: &mut Option<watch::Receiver<u64>>) {
+    let gone = match told {
+        Some(told) => told.changed().await.is_err(),
+        None => true,
+    };
+    if gone {
+        std::future::pending().await
+    }
 }
 
 /// The flight that is under way, and how it ended; never, if there is none.
-async fn land(flight: &mut Option<Flight>) -> (Flight, Result<()>) {
+async fn land(flight: &mut Option<Flight>) -> (Flight, Result<Written>) {
     let result = match flight {
         Some(flight) => (&mut flight.write).await,
         None => std::future::pending().await,

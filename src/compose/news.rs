@@ -4,6 +4,7 @@
 //! Written by the keeper once a change is durable; read by `api`. Never waits for a reader.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use scene::Change;
@@ -32,6 +33,8 @@ pub struct News(Arc<Ring>);
 struct Ring {
     batches: Mutex<VecDeque<Arc<Batch>>>,
     newest: watch::Sender<u64>,
+    /// Rises when revisions of before mean nothing any more.
+    epoch: AtomicU64,
 }
 
 impl Batch {
@@ -63,12 +66,17 @@ impl News {
 
     pub fn new(revision: u64) -> Self {
         let (newest, _) = watch::channel(revision);
-        Self(Arc::new(Ring { batches: Mutex::default(), newest }))
+        Self(Arc::new(Ring { batches: Mutex::default(), newest, epoch: AtomicU64::new(0) }))
     }
 
     /// Tells when there is something new.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.0.newest.subscribe()
+    }
+
+    /// Revisions can be compared while this stays the same; else the whole state is needed.
+    pub fn epoch(&self) -> u64 {
+        self.0.epoch.load(Ordering::SeqCst)
     }
 
     /// What came after `revision`, oldest first.
@@ -105,9 +113,22 @@ impl News {
         self.0.newest.send_replace(revision);
     }
 
+    /// Adds what somebody else has made of the scene since `from`.
+    pub(super) fn add_from(&self, from: u64, change: Change) {
+        let revision = change.revision;
+        let mut batches = self.batches();
+        batches.push_back(Arc::new(Batch { from, change, text: OnceLock::new() }));
+        if batches.len() > Self::MOST {
+            batches.pop_front();
+        }
+        drop(batches);
+        self.0.newest.send_replace(revision);
+    }
+
     /// The scene is another one now: nobody's revision is good any more.
     pub(super) fn anew(&self, revision: u64) {
         self.batches().clear();
+        self.0.epoch.fetch_add(1, Ordering::SeqCst);
         self.0.newest.send_replace(revision);
     }
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::base::clock::Clock;
 use crate::base::error::Result;
@@ -57,6 +58,21 @@ pub enum Change {
     Delete { collection: Collection, id: String },
 }
 
+/// Lets a write through only if nobody else has written to a collection since: by a number in its document `version`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    pub collection: Collection,
+    /// What the number was when the writer looked; 0 where there is none.
+    pub expected: u64,
+    /// What it is afterwards.
+    pub next: u64,
+}
+
+impl Guard {
+    /// The document that has the number.
+    pub const DOCUMENT: &str = "version";
+}
+
 /// Where documents are kept. Calls may overlap; a read sees every write that had returned before it began.
 pub trait Store: Send + Sync {
     /// All documents of a collection.
@@ -72,6 +88,15 @@ pub trait Store: Send + Sync {
     /// `Unavailable` when the store is away, in which case nothing was changed but where the sentence says that it is
     /// not known; `TooLarge` for more than a batch may hold.
     fn write(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<()>>;
+
+    /// The same unless somebody else has written meanwhile; whether it was done. Others are told.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    fn write_guarded(&self, guard: Guard, changes: Vec<Change>) -> BoxFuture<'_, Result<bool>>;
+
+    /// Changes whenever somebody may have made a guarded write; `None` where only this process writes.
+    fn told(&self) -> Option<watch::Receiver<u64>>;
 
     fn health(&self) -> Health;
 

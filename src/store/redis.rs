@@ -8,17 +8,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, Pipeline, RedisError};
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Row, document};
 use super::meter::{Figures, Meter};
-use super::{Change, Collection, Health, Store};
+use super::{Change, Collection, Guard, Health, Store};
 use crate::base::clock::Clock;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::secret::Secret;
@@ -33,6 +33,8 @@ struct Inner {
     link: Mutex<Link>,
     /// The connection was lost.
     lost: Notify,
+    /// Counts what was heard of other writers.
+    told: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -57,6 +59,21 @@ const DEADLINE: Duration = Duration::from_secs(2);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// The pause before connecting again doubles from the first to the second of these.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
+/// The channel on which guarded writes are told.
+const TOLD: &str = "onair:told";
+/// Writes pairs of id and document (none: it goes) to a hash, if its `version` is the one expected.
+const GUARDED: &str = "
+    local have = redis.call('HGET', KEYS[1], 'version') or '0'
+    if have ~= ARGV[1] then return 0 end
+    for i = 4, #ARGV, 2 do
+        if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[1], ARGV[i])
+        else redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+    end
+    if ARGV[1] ~= ARGV[2] then
+        redis.call('HSET', KEYS[1], 'version', ARGV[2])
+        redis.call('PUBLISH', ARGV[3], ARGV[2])
+    end
+    return 1";
 /// Written when nothing else is, to learn whether writing works again.
 const PROBE: &str = "onair:probe";
 
@@ -69,10 +86,18 @@ impl Redis {
     ) -> Result<Self> {
         let client = client(url, password)?;
         let meter = Meter::new(clock.clone(), "redis");
-        let inner = Arc::new(Inner { client, meter, link: Mutex::default(), lost: Notify::new() });
+        let inner = Arc::new(Inner {
+            client,
+            meter,
+            link: Mutex::default(),
+            lost: Notify::new(),
+            told: watch::Sender::new(0),
+        });
         let here = inner.look().await;
         let (kept, stop) = (Arc::clone(&inner), tasks.stopping());
         tasks.supervise("store", move || Arc::clone(&kept).keep(here, stop.clone()));
+        let (ears, stop) = (Arc::clone(&inner), tasks.stopping());
+        tasks.supervise("store news", move || Arc::clone(&ears).listen(stop.clone()));
         Ok(Self(inner))
     }
 }
@@ -120,18 +145,36 @@ impl Store for Redis {
             }
             let transaction = transaction(&batch.rows);
             let call = |mut connection| async move { transaction.exec_async(&mut connection).await };
-            self.0.call(call).await.map_err(|trouble| {
-                if trouble.answered {
-                    let mut link = self.0.link();
-                    link.refuses = link.connection.is_some();
-                    self.0.meter.away(trouble.reason.clone());
-                }
-                self.0.failed("written", &trouble)
-            })?;
+            self.0.call(call).await.map_err(|trouble| self.0.refused(&trouble))?;
             self.0.meter.wrote(begun);
             Ok(())
         }
         .boxed()
+    }
+
+    fn write_guarded(&self, guard: Guard, changes: Vec<Change>) -> BoxFuture<'_, Result<bool>> {
+        async move {
+            let begun = self.0.meter.now();
+            let batch = Batch::new(changes)?;
+            let mut script = redis::cmd("EVAL");
+            script.arg(GUARDED).arg(1).arg(key(guard.collection));
+            script.arg(guard.expected).arg(guard.next).arg(TOLD);
+            for row in &batch.rows {
+                if row.collection != guard.collection {
+                    return Err(Error::new(Kind::Internal, "a guarded write is for one collection"));
+                }
+                script.arg(&row.id).arg(row.text.as_deref().unwrap_or_default());
+            }
+            let call = |mut connection| async move { script.query_async::<u64>(&mut connection).await };
+            let done = self.0.call(call).await.map_err(|trouble| self.0.refused(&trouble))?;
+            self.0.meter.wrote(begun);
+            Ok(done == 1)
+        }
+        .boxed()
+    }
+
+    fn told(&self) -> Option<watch::Receiver<u64>> {
+        Some(self.0.told.subscribe())
     }
 
     fn health(&self) -> Health {
@@ -201,6 +244,40 @@ impl Inner {
             }
         }
         Err(trouble)
+    }
+
+    /// A write that was not done.
+    fn refused(&self, trouble: &Trouble) -> Error {
+        if trouble.answered {
+            let mut link = self.link();
+            link.refuses = link.connection.is_some();
+            self.meter.away(trouble.reason.clone());
+        }
+        self.failed("written", trouble)
+    }
+
+    /// Hears of guarded writes, until the program ends. After each break something may have been missed.
+    async fn listen(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            let listening = async {
+                let mut heard = in_time(async { Ok(self.client.get_async_pubsub().await?) }).await?;
+                in_time(async { Ok(heard.subscribe(TOLD).await?) }).await?;
+                self.told.send_modify(|count| *count += 1);
+                let mut messages = heard.on_message();
+                while messages.next().await.is_some() {
+                    self.told.send_modify(|count| *count += 1);
+                }
+                Ok::<_, Trouble>(())
+            };
+            tokio::select! {
+                _ = listening => {}
+                () = stop.cancelled() => return,
+            }
+            tokio::select! {
+                () = tokio::time::sleep(HEARTBEAT) => {}
+                () = stop.cancelled() => return,
+            }
+        }
     }
 
     fn failed(&self, what: &str, trouble: &Trouble) -> Error {

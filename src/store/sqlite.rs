@@ -13,12 +13,12 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rusqlite::{Connection, TransactionBehavior};
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Row, document};
 use super::meter::{Figures, Meter};
-use super::{Change, Collection, Health, Store};
+use super::{Change, Collection, Guard, Health, Store};
 use crate::base::clock::{Clock, Monotonic};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::queue::{self, Bound, Counter, Full, Received, Receiver, Sender, Sent};
@@ -101,6 +101,17 @@ impl Store for Sqlite {
             Ok(())
         }
         .boxed()
+    }
+
+    fn write_guarded(&self, guard: Guard, mut changes: Vec<Change>) -> BoxFuture<'_, Result<bool>> {
+        // Nobody else has the file.
+        let Guard { collection, next, .. } = guard;
+        changes.push(Change::Put { collection, id: Guard::DOCUMENT.to_owned(), value: next.into() });
+        async move { self.write(changes).await.map(|()| true) }.boxed()
+    }
+
+    fn told(&self) -> Option<watch::Receiver<u64>> {
+        None
     }
 
     fn health(&self) -> Health {

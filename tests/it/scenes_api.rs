@@ -4,7 +4,7 @@ use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Server, answer, eventually, form, picture};
+use crate::harness::{Server, Ws, answer, eventually, form, picture};
 use crate::redis::Redis;
 use crate::serve_cli::{Cli, command};
 
@@ -202,4 +202,60 @@ async fn a_scene_that_is_not_known_yet_is_not_taken_for_an_empty_one() {
     server.ask(Method::POST, "/stream/layers", Some(group("b"))).await;
     assert_eq!(server.get("/stream/layers").await["count"], 2);
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_on_one_redis_have_one_scene_and_lose_nothing_to_each_other() {
+    const EACH: u32 = 60;
+    let redis = Redis::start(None).await;
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut servers = Vec::new();
+    for folder in &folders {
+        let mut command = command(folder.path(), &[]);
+        command.env("REDIS_URL", redis.url());
+        servers.push(Cli::run(command).await);
+    }
+    let mut watcher = Ws::open(&format!("ws://{}/ws", servers[1].address)).await;
+    assert_eq!(watcher.next().await["type"], "hello");
+    servers[0].ask(Method::POST, "/stream/layers", Some(group("a"))).await;
+    let update = watcher.next().await;
+    assert_eq!(
+        (&update["type"], &update["payload"]["layers"][0]["id"]),
+        (&json!("layerUpdate"), &json!("a"))
+    );
+    servers[1].ask(Method::POST, "/stream/layers", Some(group("b"))).await;
+    // Both at once, each its own layer: every update is a revision of its own.
+    let work = |server: usize, id: &'static str| {
+        let server = &servers[server];
+        async move {
+            for n in 1..=EACH {
+                let patch = json!({"zIndex": n});
+                server.ask(Method::PATCH, &format!("/stream/layers/{id}"), Some(patch)).await;
+            }
+        }
+    };
+    tokio::join!(work(0, "a"), work(1, "b"));
+    let all = 2 + 2 * EACH;
+    for server in &servers {
+        eventually("it knows all", async || server.get("/stream/status").await["revision"] == all).await;
+        for id in ["a", "b"] {
+            assert_eq!(server.get(&format!("/stream/layers/{id}")).await["zIndex"], EACH, "{id}");
+        }
+    }
+    // Both for the same revision of one layer: one of them is told.
+    let revision = servers[0].get("/stream/layers/a").await["revision"].to_string();
+    let stake = |server: &Cli| {
+        let url = format!("http://{}/stream/layers/a", server.address);
+        answer(server.client.patch(url).header("if-match", &revision).json(&json!({"opacity": 0.5})))
+    };
+    let (one, other) = tokio::join!(stake(&servers[0]), stake(&servers[1]));
+    let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412]);
+    servers[0].ask(Method::POST, "/stream/control", Some(json!({"action": "start"}))).await;
+    eventually("both are live", async || servers[1].get("/stream/status").await["state"] == "live").await;
+    servers[1].try_ask(Method::POST, "/stream/control", Some(json!({"action": "start"}))).await.problem(409);
+    for server in servers {
+        server.stop().await;
+    }
 }
