@@ -82,7 +82,7 @@ impl App {
             let live = (registry.clone(), recorders.clone(), captures.clone(), outside, watch.clone());
             Controls::new(resolved, Arc::clone(&store), move |config| apply(config, &live))
         };
-        let (keeper, assets) = program(&config, &store, &clock, &tasks).await?;
+        let (keeper, assets) = program(&config, &store, &registry, &clock, &tasks).await?;
         let roster = Roster::new(&config.capture, captures.clone(), controls.clone())?;
         let rtmp = Rtmp::new(rtmp::Parts {
             push: push.clone(),
@@ -211,6 +211,7 @@ fn egress_policy(config: &Config) -> egress::Policy {
 async fn program(
     config: &Config,
     store: &Arc<dyn Store>,
+    registry: &Registry,
     clock: &Clock,
     tasks: &Tasks,
 ) -> Result<(Keeper, Assets)> {
@@ -218,7 +219,16 @@ async fn program(
     let assets = Assets::open(&config.data_dir, settings.clone(), Arc::clone(store)).await?;
     let parts =
         compose::Parts { settings, store: Arc::clone(store), clock: clock.clone(), tasks: tasks.clone() };
-    Ok((Keeper::start(parts).await?, assets))
+    let keeper = Keeper::start(parts).await?;
+    compose::program::start(compose::program::Parts {
+        settings: config.compositor.clone(),
+        keeper: keeper.clone(),
+        assets: assets.clone(),
+        registry: registry.clone(),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+    })?;
+    Ok((keeper, assets))
 }
 
 /// All that reads screens.

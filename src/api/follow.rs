@@ -243,10 +243,10 @@ pub(super) async fn set_priority(
 ) -> Result<Json<Stream>> {
     let priority = priority(wanted.priority)?;
     let stream = find(&api, &name)?;
-    if stream.feed == Feed::Push {
+    if stream.feed != Feed::Pull {
         return Err(Error::new(
             Kind::Conflict,
-            "a pushed stream has no priority: its frames come by themselves",
+            "only a stream that is fetched has a priority: the frames of others come by themselves",
         ));
     }
     if !api.captures.set_priority(&name, priority).await? {

@@ -214,7 +214,7 @@ pub(super) async fn set_pack(
     }
     let stream: Arc<_> = find(&api, &name)?;
     match stream.feed {
-        Feed::Push => api.watch.set_pack(&name, pack),
+        Feed::Push | Feed::Program => api.watch.set_pack(&name, pack),
         // One that was deleted meanwhile is told by its shape.
         Feed::Pull => drop(api.captures.set_pack(&name, pack).await?),
     }

@@ -99,6 +99,12 @@ pub(super) async fn delete(State(api): State<Api>, Name(name): Name) -> Result<J
     if api.captures.remove(&name).await? {
         return Ok(Json(Done::new(format!("Stream '{name}' deleted"))));
     }
+    if api.registry.get(name.as_str()).is_some_and(|stream| stream.feed == streams::Feed::Program) {
+        return Err(Error::new(
+            Kind::Conflict,
+            "the program can't be deleted: stop it, or delete its layers",
+        ));
+    }
     let stream = api.registry.remove(name.as_str(), "deleted").ok_or_else(|| unknown(&name))?;
     api.recorders.finished(stream.name.as_str()).await;
     Ok(Json(Done::new(format!("Stream '{name}' deleted"))))
@@ -128,7 +134,7 @@ pub(super) async fn switch_recording(
     Body(switch): Body<RecordingSwitch>,
 ) -> Result<Json<Recording>> {
     let stream = find(&api, &name)?;
-    if stream.feed == streams::Feed::Pull {
+    if stream.feed != streams::Feed::Push {
         return Err(Error::new(Kind::Conflict, "only streams that are pushed to us are recorded"));
     }
     api.recorders.set_enabled(&stream, switch.enabled)?;
@@ -168,6 +174,7 @@ fn kind_of(stream: &streams::Stream) -> &'static str {
     match stream.feed {
         streams::Feed::Push => "push",
         streams::Feed::Pull => "pull",
+        streams::Feed::Program => "program",
     }
 }
 

@@ -116,9 +116,10 @@ impl Stream {
         let last = stats.last.as_deref();
         let (width, height) =
             last.map(|frame| frame.header.shown_size()).map(|(w, h)| (u32::from(w), u32::from(h))).unzip();
+        let kind = if stream.feed == streams::Feed::Program { "program" } else { "push" };
         Self {
             name: stream.name.to_string(),
-            source: Source { kind: "push", url: None, channel: None, quality: None },
+            source: Source { kind, url: None, channel: None, quality: None },
             state: state(stats.state).to_owned(),
             priority: 5,
             pack: None,

@@ -9,7 +9,10 @@ mod documents;
 mod keeper;
 mod news;
 pub mod offline;
+pub mod program;
 mod show;
+mod studio;
+mod world;
 
 pub use keeper::{Done, Figures, Keeper, Parts};
 pub use news::{Batch, Missed, News, merged, text_of};

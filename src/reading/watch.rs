@@ -124,7 +124,7 @@ impl Watch {
         watched.retain(|name, _| there(name));
         lock(&self.0.wishes).retain(|name, _| there(name));
         lock(&self.0.matches).retain(|name, _| there(name));
-        for stream in streams.iter().filter(|stream| matches!(stream.feed, Feed::Push)) {
+        for stream in streams.iter().filter(|stream| stream.feed != Feed::Pull) {
             let now = self.0.clock.now();
             let new = || Watched { memory: Memory::default(), due: now, sequence: None };
             let this = watched.entry(stream.name.clone()).or_insert_with(new);

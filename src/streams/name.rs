@@ -14,6 +14,8 @@ pub struct StreamName(Arc<str>);
 
 impl StreamName {
     pub const MAX_LEN: usize = 64;
+    /// The stream of what we compose.
+    pub const PROGRAM: &str = "program";
 
     /// Words that follow `/stream/` in routes of their own.
     pub const RESERVED: [&str; 12] = [
@@ -31,10 +33,15 @@ impl StreamName {
                 "a stream name has 1 to 64 characters, each a letter A-Z or a-z, a digit, '_' or '-'",
             ));
         }
-        if Self::RESERVED.contains(&text) || matches!(text, "program" | "ws") {
+        if Self::RESERVED.contains(&text) || text == "ws" {
             return Err(Error::invalid("name", format!("'{text}' is reserved; choose another name")));
         }
         Ok(Self(text.into()))
+    }
+
+    /// Whether it is the name of what we compose, which nobody else's stream may have.
+    pub fn is_program(&self) -> bool {
+        &*self.0 == Self::PROGRAM
     }
 
     pub fn as_str(&self) -> &str {
@@ -67,9 +74,7 @@ mod tests {
     #[test]
     fn only_whole_plain_words_are_names() {
         let long = "x".repeat(65);
-        for bad in
-            ["", "a/b", "..", "a.b", "%2e", "cam\n", "cam ", "kamera-ö", "status", "program", "ws", &long]
-        {
+        for bad in ["", "a/b", "..", "a.b", "%2e", "cam\n", "cam ", "kamera-ö", "status", "ws", &long] {
             assert!(StreamName::parse(bad).is_err(), "{bad:?}");
         }
         for good in ["a", "camera1", "Robot_2-left", "-", "Status", &long[1..]] {

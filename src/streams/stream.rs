@@ -45,6 +45,8 @@ pub enum Feed {
     Push,
     /// We, who fetch them; it is there until it is removed. Only what a viewer looks at is put in.
     Pull,
+    /// We, who compose them. There is one, and it is always there.
+    Program,
 }
 
 /// What viewers look at.
@@ -165,7 +167,7 @@ impl Stream {
         }
         inner.taps.retain(|tap| tap.send(Arc::clone(&frame), frame.jpeg.len()) != queue::Sent::Closed);
         let most = match self.feed {
-            Feed::Push => self.shared.settings.load().max_buffer_frames.max(1),
+            Feed::Push | Feed::Program => self.shared.settings.load().max_buffer_frames.max(1),
             // Captures are kept elsewhere, as they were coded.
             Feed::Pull => 1,
         };

@@ -196,7 +196,7 @@ async fn names_are_checked_before_anything_else_is_done_with_them() {
         ("%", 422),
         ("cam%zz", 422),
         (&long, 422),
-        ("program", 422),
+        ("program", 409),
         ("ws", 422),
         ("status", 422),
         ("hls", 422),

@@ -19,6 +19,7 @@ mod live_servers;
 mod ll_hls;
 mod openapi;
 mod packs;
+mod program;
 mod publish_cli;
 mod pull_hls;
 mod pull_twitch;

@@ -206,7 +206,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("src/capture/", &["base", "egress", "streams", "sources", "store", "reading", "capture"]),
     ("src/events/", &["base", "bus", "streams", "reading", "capture", "events"]),
     ("src/record/", &["base", "streams", "record"]),
-    ("src/compose/", &["base", "store", "compose"]),
+    ("src/compose/", &["base", "streams", "store", "compose"]),
     ("src/cleanup.rs", &["base", "streams", "record"]),
     ("src/controls.rs", &["base", "store"]),
     ("src/roster.rs", &["base", "egress", "streams", "sources", "capture", "controls"]),

@@ -157,8 +157,13 @@ impl Registry {
                 Some(stream) => stream,
                 None => self.create(name)?,
             };
-            if stream.feed == Feed::Pull {
-                let taken = format!("'{name}' is a stream we fetch ourselves; push under another name");
+            let whose = match stream.feed {
+                Feed::Push => None,
+                Feed::Pull => Some("a stream we fetch ourselves"),
+                Feed::Program => Some("what we compose ourselves"),
+            };
+            if let Some(whose) = whose {
+                let taken = format!("'{name}' is {whose}; push under another name");
                 return Err(Error::new(Kind::Conflict, taken));
             }
             // A stream removed since we looked takes nothing; the next look makes a new one.
@@ -169,6 +174,10 @@ impl Registry {
     }
 
     fn create(&self, name: &StreamName) -> Result<Arc<Stream>> {
+        if name.is_program() {
+            let taken = format!("'{name}' is what we compose ourselves; push under another name");
+            return Err(Error::new(Kind::Conflict, taken));
+        }
         let changing = self.0.changing.lock().expect("attaching does not panic");
         if changing.closed {
             return Err(Error::new(Kind::Unavailable, "the server is shutting down"));
@@ -199,22 +208,43 @@ impl Registry {
     /// # Errors
     /// For each name by itself: `Conflict` when a push stream has it, `Unavailable` when the program is ending.
     pub fn host(&self, names: &[StreamName]) -> Vec<Result<Arc<Stream>>> {
+        self.host_as(names, Feed::Pull)
+    }
+
+    /// The stream of what we compose, which nobody can push to, follow or remove.
+    ///
+    /// # Errors
+    /// `Unavailable` when the program is ending.
+    pub fn program(&self) -> Result<Arc<Stream>> {
+        let name = StreamName::parse(StreamName::PROGRAM)?;
+        self.host_as(&[name], Feed::Program)
+            .pop()
+            .unwrap_or_else(|| Err(Error::new(Kind::Internal, "no stream")))
+    }
+
+    fn host_as(&self, names: &[StreamName], feed: Feed) -> Vec<Result<Arc<Stream>>> {
         let changing = self.0.changing.lock().expect("attaching does not panic");
         let mut next = Map::clone(&self.0.map.load());
         let mut host = |name: &StreamName| {
             if changing.closed {
                 return Err(Error::new(Kind::Unavailable, "the server is shutting down"));
             }
+            if name.is_program() && feed != Feed::Program {
+                let taken = format!("'{name}' is what we compose ourselves; choose another name");
+                return Err(Error::new(Kind::Conflict, taken));
+            }
             let stream = next
                 .entry(name.clone())
-                .or_insert_with(|| Stream::new(name.clone(), Feed::Pull, Arc::clone(&self.0.shared)));
-            match stream.feed {
-                Feed::Pull => Ok(Arc::clone(stream)),
-                Feed::Push => {
-                    let taken = format!("'{name}' is a stream that is pushed; choose another name");
-                    Err(Error::new(Kind::Conflict, taken))
-                }
+                .or_insert_with(|| Stream::new(name.clone(), feed, Arc::clone(&self.0.shared)));
+            if stream.feed == feed {
+                return Ok(Arc::clone(stream));
             }
+            let whose = if stream.feed == Feed::Push {
+                "a stream that is pushed"
+            } else {
+                "what we compose ourselves"
+            };
+            Err(Error::new(Kind::Conflict, format!("'{name}' is {whose}; choose another name")))
         };
         let hosted = names.iter().map(&mut host).collect();
         self.0.map.store(Arc::new(next));
@@ -246,7 +276,7 @@ impl Registry {
         match stream.feed {
             Feed::Push => info!(stream = %stream.name, reason, frames, "stream removed"),
             // Thousands may come and go at once.
-            Feed::Pull => debug!(stream = %stream.name, reason, "stream removed"),
+            Feed::Pull | Feed::Program => debug!(stream = %stream.name, reason, "stream removed"),
         }
         self.announce(Change::Offline { name: stream.name.clone(), reason: reason.into() });
         Some(stream)

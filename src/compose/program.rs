@@ -1,0 +1,246 @@
+//! The frame clock: composes the scene on air, frame after frame, and gives it to the hub as the stream `program`.
+//!
+//! Runs while live or while anybody watches, and costs nothing otherwise but a look at the scene: what changed in it is then
+//! composed once, so that a snapshot is never old. Times of frames are those of the clock's beats, however long one takes;
+//! what comes too late is left out and counted. Never waits for the store, a disk or a stream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pixels::I420;
+use pixels::jpeg;
+use render::Engine;
+use tokio::runtime::Handle;
+use tracing::{error, info};
+
+use super::assets::Assets;
+use super::keeper::{Figures, Keeper};
+use super::show::State;
+use super::studio::Studio;
+use super::world::Live;
+use crate::base::clock::{Anchor, Clock, MediaTime};
+use crate::base::config;
+use crate::base::error::{Error, Result};
+use crate::base::queue::{Bound, Counter, Full, Received, Receiver, Sender, bounded};
+use crate::base::tasks::Tasks;
+use crate::streams::{Picture, Registry, Stream};
+
+/// What it is built from.
+pub struct Parts {
+    pub settings: config::Compositor,
+    pub keeper: Keeper,
+    pub assets: Assets,
+    pub registry: Registry,
+    pub clock: Clock,
+    pub tasks: Tasks,
+}
+
+/// A frame for those who watch.
+struct Fresh {
+    picture: Arc<I420>,
+    media_time: MediaTime,
+}
+
+/// Frames whose times are told.
+const RECENT: usize = 600;
+/// While nobody watches, the scene is looked at this often.
+const IDLE: Duration = Duration::from_millis(50);
+/// Without a change a frame is sent again this often, so that whoever watches knows that all is well.
+const AGAIN: Duration = Duration::from_secs(1);
+const STACK: usize = 8 << 20;
+
+/// Starts the threads.
+///
+/// # Errors
+/// When a thread can't be started.
+pub fn start(parts: Parts) -> Result<()> {
+    let Parts { settings, keeper, assets, registry, clock, tasks } = parts;
+    let runtime = Handle::current();
+    // The newest frame is what counts.
+    let (fresh, inbox) =
+        bounded(Bound { items: 1, weight: usize::MAX }, Full::DropOldest, Counter::default());
+    let coder = registry.clone();
+    let stop = tasks.stopping();
+    tasks.thread("program-jpeg", STACK, move || encode(&inbox, &coder, || stop.is_cancelled()))?;
+    let own = tasks.clone();
+    tasks.thread("frame-clock", STACK, move || {
+        let fonts = draw::Fonts::with_system();
+        let live = Live::new(assets, registry.clone(), clock.clone(), own.clone(), runtime);
+        let studio = match Studio::start(&fonts, &own) {
+            Ok(studio) => studio,
+            Err(e) => return error!(error = %e, "the program can't be composed"),
+        };
+        let beat = Beat { settings, keeper, registry, clock, fresh, live, studio };
+        let pool = pool(&own);
+        match pool {
+            Ok(pool) => pool.install(|| beat.run(&own)),
+            Err(e) => error!(error = %e, "the program can't be composed"),
+        }
+    })
+}
+
+/// Threads that compose: this one, and one for each core more.
+fn pool(tasks: &Tasks) -> Result<rayon::ThreadPool> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let tasks = tasks.clone();
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(cores).use_current_thread();
+    let threads = threads.spawn_handler(move |thread| {
+        let name = format!("render-{}", thread.index());
+        tasks.thread(&name, STACK, move || thread.run()).map_err(std::io::Error::other)
+    });
+    threads.build().map_err(|e| Error::internal("can't start threads", e))
+}
+
+struct Beat {
+    settings: config::Compositor,
+    keeper: Keeper,
+    registry: Registry,
+    clock: Clock,
+    fresh: Sender<Fresh>,
+    live: Live,
+    studio: Studio,
+}
+
+impl Beat {
+    fn run(mut self, tasks: &Tasks) {
+        let stop = tasks.stopping();
+        let mut engine = Engine::new(self.settings.width, self.settings.height);
+        let mut anchor = Anchor::new(self.clock.now(), self.clock.wall());
+        let mut stream: Option<Arc<Stream>> = None;
+        let mut told = Told::default();
+        let (mut shown, mut sent): (Option<Arc<I420>>, _) = (None, self.clock.now());
+        let (mut seen, mut beat, mut begun) = (0, 0_u64, self.clock.now());
+        let period = Duration::from_secs(1) / self.settings.fps.max(1);
+        while !stop.is_cancelled() {
+            let (scene, show) = (self.keeper.scene(), self.keeper.show());
+            let empty = scene.revision() == 0 && show.state == State::Idle;
+            if stream.is_none() && !empty {
+                stream = self.registry.program().ok();
+                info!(
+                    width = engine.size().0,
+                    height = engine.size().1,
+                    fps = self.settings.fps,
+                    "the program is there"
+                );
+            }
+            let watched = stream.as_ref().is_some_and(|stream| stream.viewers() > 0);
+            let wanted = !empty && (show.state != State::Idle || watched);
+            let changed = scene.revision() != seen && !empty;
+            if !wanted && !changed {
+                told.rest();
+                std::thread::sleep(IDLE);
+                (beat, begun) = (0, self.clock.now());
+                continue;
+            }
+            let due = begun + period * u32::try_from(beat % u64::from(u32::MAX)).unwrap_or(0);
+            let now = self.clock.now();
+            let early = due.since(now);
+            if !early.is_zero() {
+                std::thread::sleep(early);
+            }
+            seen = scene.revision();
+            let frame = match &shown {
+                Some(shown) if show.state == State::Paused => Arc::clone(shown),
+                _ => engine.step(&scene, &self.live, &mut self.studio, show.time(due.max(begun))),
+            };
+            let after = self.clock.now();
+            told.frame(after.since(due.max(now)));
+            let same = shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &frame));
+            if !same || after.since(sent) >= AGAIN {
+                let media_time = anchor.media_time(after, self.clock.wall());
+                self.fresh.send(Fresh { picture: Arc::clone(&frame), media_time }, 0);
+                sent = after;
+            }
+            shown = Some(frame);
+            // Beats that have passed meanwhile are left out; the clock goes on.
+            let passed = u64::try_from(after.since(begun).as_nanos() / period.as_nanos()).unwrap_or(beat);
+            let next = (beat + 1).max(passed);
+            told.late(next - beat - 1);
+            beat = next;
+            if beat.is_multiple_of(u64::from(self.settings.fps.max(1))) {
+                self.live.tidy();
+                self.keeper.report(told.figures(after.since(begun), beat));
+            }
+        }
+    }
+}
+
+/// What frames took lately.
+#[derive(Default)]
+struct Told {
+    /// ms, the newest last.
+    times: std::collections::VecDeque<f64>,
+    late: u64,
+    made: u64,
+}
+
+impl Told {
+    fn frame(&mut self, took: Duration) {
+        self.made += 1;
+        self.times.push_back(took.as_secs_f64() * 1000.0);
+        if self.times.len() > RECENT {
+            self.times.pop_front();
+        }
+    }
+
+    fn late(&mut self, beats: u64) {
+        self.late += beats;
+    }
+
+    fn rest(&mut self) {
+        self.times.clear();
+        self.made = 0;
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "frames of a show")]
+    fn figures(&self, since: Duration, beats: u64) -> Figures {
+        let mut times: Vec<f64> = self.times.iter().copied().collect();
+        times.sort_by(f64::total_cmp);
+        let at = |part: usize| times.get(times.len() * part / 100).or(times.last()).copied().unwrap_or(0.0);
+        let seconds = since.as_secs_f64();
+        Figures {
+            fps: if seconds > 0.0 {
+                (beats.min(self.made) as f64 / seconds * 10.0).round() / 10.0
+            } else {
+                0.0
+            },
+            render_p50: at(50),
+            render_p95: at(95),
+            render_p99: at(99),
+            dropped: self.late,
+            duplicated: self.late,
+        }
+    }
+}
+
+/// Makes JPEGs of what is composed, for the hub.
+fn encode(inbox: &Receiver<Fresh>, registry: &Registry, stopping: impl Fn() -> bool) {
+    /// libjpeg's scale.
+    const QUALITY: u8 = 85;
+    const MOST: u16 = 8192;
+    let Ok(mut encoder) = jpeg::Encoder::new(QUALITY) else {
+        return error!("the program can't be shown: no JPEG encoder");
+    };
+    while !stopping() {
+        let fresh = match inbox.receive(Duration::from_millis(200)) {
+            Received::Item(fresh) => fresh,
+            Received::Empty => continue,
+            Received::Closed => return,
+        };
+        let Some(stream) = registry.get("program") else { continue };
+        let made = encoder.encode(&fresh.picture).map_err(|e| e.to_string());
+        let looked = made.and_then(|bytes| {
+            let header = jpeg::inspect(&bytes, MOST).map_err(|e| e.to_string())?;
+            Ok((Bytes::from(bytes), header))
+        });
+        match looked {
+            Ok((jpeg, header)) => {
+                let media_time = Some(fresh.media_time);
+                // A stream that has ended takes nothing: the program is ending.
+                drop(stream.publish(Picture { jpeg, header, source_time: None, media_time }, None));
+            }
+            Err(e) => error!(error = e, "a frame of the program can't be shown"),
+        }
+    }
+}
