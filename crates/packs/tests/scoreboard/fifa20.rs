@@ -124,7 +124,8 @@ fn boards_in_all_colours_shapes_and_sizes_are_read() {
             ("numbers", _) => 950,
             // Letters have no shapes that are known, only OCR, and only what it is sure of.
             (_, 480..) => 850,
-            _ => 700,
+            // Too small to tell a B from an E: not read at all.
+            _ => 0,
         };
         assert!(right * 1000 >= all * least, "{lines} lines, {group}");
         assert_eq!(wrong, 0, "{lines} lines, {group}");
