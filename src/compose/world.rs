@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use pixels::compose::effects::{Corners, Grade, Key};
+use pixels::compose::effects::Corners;
 use pixels::compose::{self, Crop, Picture};
 use pixels::jpeg::Decoder;
 use pixels::{I420, Matrix, Range};
-use render::{Feed, Source, Want, World};
+use render::{Feed, Source, Want, World, grade, key};
 use scene::Effect;
 use scene::content::Fit;
 use scene::template::{Seen, Values};
@@ -347,24 +347,6 @@ fn box_of((width, height): render::Size, (wide, high): (f64, f64)) -> (u32, u32)
         (Some(width), Some(height)) => (width, height),
     };
     (side(width), side(height))
-}
-
-fn grade(shift: &scene::effect::ColorShift) -> Grade {
-    Grade {
-        brightness: narrow(0.5 * shift.contrast * (shift.brightness - 1.0)),
-        contrast: narrow(shift.brightness * shift.contrast),
-        saturation: narrow(shift.saturation),
-        hue: narrow(shift.hue),
-    }
-}
-
-fn key(wanted: &scene::effect::ChromaKey) -> Key {
-    Key {
-        color: [wanted.color.r, wanted.color.g, wanted.color.b],
-        similarity: narrow(wanted.similarity),
-        smoothness: narrow(wanted.smoothness),
-        spill: narrow(wanted.spill),
-    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the scene bounds its numbers far within")]

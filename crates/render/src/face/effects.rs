@@ -37,8 +37,11 @@ fn grow(drawn: &mut Drawn, effect: impl FnOnce(&Bitmap) -> Grown) {
     drawn.bitmap = bitmap;
 }
 
+/// The kernel of an effect `color`.
+///
 /// A factor before the contrast is a steeper contrast and a shift: `(y·f − ½)·c + ½ = y·fc − ½·fc + ½ + ½c(f − 1)`.
-pub(crate) fn grade(shift: &ColorShift) -> Grade {
+#[must_use]
+pub fn grade(shift: &ColorShift) -> Grade {
     Grade {
         brightness: narrow(0.5 * shift.contrast * (shift.brightness - 1.0)),
         contrast: narrow(shift.brightness * shift.contrast),
@@ -47,7 +50,9 @@ pub(crate) fn grade(shift: &ColorShift) -> Grade {
     }
 }
 
-pub(crate) fn key(wanted: &ChromaKey) -> Key {
+/// The kernel of an effect `chromaKey`.
+#[must_use]
+pub fn key(wanted: &ChromaKey) -> Key {
     let [r, g, b, _] = rgba(wanted.color);
     Key {
         color: [r, g, b],
