@@ -86,7 +86,7 @@ fn what_is_not_ours_is_neither_listed_nor_found() {
     folder.record("cam", "20260121_103000", 10);
     folder.put("cam/notes.txt", 1);
     folder.put("cam/bob_20260121_103000.mp4", 1);
-    folder.put("program/program_20260121_103000.mp4", 1);
+    folder.put("status/status_20260121_103000.mp4", 1);
     folder.put("not a stream/x.mp4", 1);
     folder.put("secret_20260121_103000.mp4", 1);
     fs::create_dir_all(folder.root().join("cam/cam_20260121_110000.mp4")).unwrap();
