@@ -47,7 +47,9 @@ impl Show {
             })?;
         let side = |side: i64| u32::try_from(side).expect("a scene's canvas is bounded");
         let engine = Engine::new(side(store.canvas().width), side(store.canvas().height));
-        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        // A bare name has an empty parent, which is no folder.
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let folder = parent.unwrap_or(Path::new(".")).to_owned();
         Ok(Self {
             store,
             engine,
