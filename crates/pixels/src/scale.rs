@@ -3,8 +3,9 @@
 //! Called by the snapshot route. Averages all samples that a target sample covers (a triangle filter as wide
 //! as the step), so that small text and thin lines fade instead of vanishing; never takes the nearest sample.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::plane::{I420, Plane};
 
@@ -38,11 +39,12 @@ fn scale_plane(resizer: &mut Resizer, source: &Plane, out: &mut Plane) {
         packed = source.rows().flatten().copied().collect::<Vec<u8>>();
         &packed
     };
-    let from = ImageRef::new(source.width, source.height, samples, PixelType::U8).expect("one byte a sample");
+    let from =
+        TypedImageRef::<U8>::from_buffer(source.width, source.height, samples).expect("one byte a sample");
     let mut to =
-        Image::from_slice_u8(out.width, out.height, &mut out.data, PixelType::U8).expect("one byte a sample");
+        TypedImage::<U8>::from_buffer(out.width, out.height, &mut out.data).expect("one byte a sample");
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    resizer.resize(&from, &mut to, &options).expect("both are of the same pixel type");
+    resizer.resize_typed(&from, &mut to, &options).expect("neither picture is empty");
 }
 
 #[cfg(test)]

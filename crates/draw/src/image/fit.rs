@@ -3,8 +3,9 @@
 //! Called when an image or one of its frames is drawn. Resamples with all the pixels that a target pixel covers, in
 //! premultiplied colours, so that no edge takes on the colour of what is transparent.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x4;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use pixels::compose::{Bitmap, PIXEL};
 use scene::content::Fit;
 
@@ -79,10 +80,10 @@ fn whole_px(length: f64) -> u32 {
 
 /// The part `(left, top, width, height)` of `picture` at another size.
 fn resample(picture: &Bitmap, part: (f64, f64, f64, f64), width: u32, height: u32) -> Bitmap {
-    let from = ImageRef::new(picture.width(), picture.height(), picture.data(), PixelType::U8x4)
+    let from = TypedImageRef::<U8x4>::from_buffer(picture.width(), picture.height(), picture.data())
         .expect("a bitmap has four bytes a pixel");
     let mut out = Bitmap::new(width, height);
-    let mut to = Image::from_slice_u8(width, height, out.data_mut(), PixelType::U8x4)
+    let mut to = TypedImage::<U8x4>::from_buffer(width, height, out.data_mut())
         .expect("a bitmap has four bytes a pixel");
     let grows = f64::from(width) > part.2 || f64::from(height) > part.3;
     let filter = if grows { FilterType::CatmullRom } else { FilterType::Bilinear };
@@ -90,7 +91,7 @@ fn resample(picture: &Bitmap, part: (f64, f64, f64, f64), width: u32, height: u3
         .resize_alg(ResizeAlg::Convolution(filter))
         .crop(part.0, part.1, part.2, part.3)
         .use_alpha(false);
-    Resizer::new().resize(&from, &mut to, &options).expect("the part lies in the picture");
+    Resizer::new().resize_typed(&from, &mut to, &options).expect("the part lies in the picture");
     // A filter that sharpens may take a colour above its alpha.
     if grows {
         for pixel in out.data_mut().chunks_exact_mut(PIXEL) {

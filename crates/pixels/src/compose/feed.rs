@@ -3,8 +3,9 @@
 //! Owned by whoever shows a feed, one for each size it is shown at; called for every frame of it. All of it happens in
 //! planar 4:2:0; memory is kept from frame to frame, but for the weights of a scaling other than to a half.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::effects::{Corners, Grade, Key};
 use super::phases;
@@ -190,16 +191,16 @@ fn scale(resizer: &mut Resizer, from: &Plane, crop: Crop, to: &mut Plane) {
     // Padding is beyond the crop, so the rows need no copying.
     let stride = u32::try_from(from.stride).expect("strides of pictures fit");
     let samples = &from.data[..from.stride * from.height as usize];
-    let source = ImageRef::new(stride, from.height, samples, PixelType::U8).expect("one byte a sample");
+    let source = TypedImageRef::<U8>::from_buffer(stride, from.height, samples).expect("one byte a sample");
     let mut target =
-        Image::from_slice_u8(to.width, to.height, &mut to.data, PixelType::U8).expect("one byte a sample");
+        TypedImage::<U8>::from_buffer(to.width, to.height, &mut to.data).expect("one byte a sample");
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
         crop.left,
         crop.top,
         crop.width,
         crop.height,
     );
-    resizer.resize(&source, &mut target, &options).expect("the crop is within the picture");
+    resizer.resize_typed(&source, &mut target, &options).expect("the crop is within the picture");
 }
 
 #[expect(
