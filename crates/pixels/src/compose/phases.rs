@@ -7,7 +7,7 @@
 use super::colour::Texel;
 use super::rows;
 use super::sheet::Sheet;
-use super::texels::{Level, sample};
+use super::texels::{Level, channel};
 use crate::plane::Plane;
 
 /// How many columns and rows of a sheet's first chroma samples lie before the picture.
@@ -41,9 +41,8 @@ pub(super) fn of_texels(texels: &Level, opaque: bool, phase: usize, sheet: &mut 
                 line.iter_mut().for_each(|line| line.fill(0));
                 continue;
             };
-            for (channel, line) in (1..).zip(line) {
-                let inside = line[left as usize..].iter_mut().zip(texels.row(y));
-                inside.for_each(|(out, texel)| *out = sample(texel[channel]));
+            for (at, line) in (1..).zip(line) {
+                channel::best(&mut line[left as usize..], texels.row(y), at);
             }
         }
         let ([u, v], alpha) = sheet.row_mut(row);

@@ -10,7 +10,7 @@ use super::bitmap::Bitmap;
 use super::canvas::Canvas;
 use super::phases;
 use super::sheet::Sheet;
-use super::texels::{Level, sample};
+use super::texels::{Level, channel};
 use crate::plane::{I420, Matrix, Plane, Range};
 
 /// Premultiplied BT.709 codes of limited range, with alpha.
@@ -263,9 +263,9 @@ impl Picture {
         sheet.reshape(self.width, self.height, clear);
         for y in 0..self.height {
             let ([row], alpha) = sheet.row_mut(y);
-            row.iter_mut().zip(texels.row(y)).for_each(|(out, texel)| *out = sample(texel[0]));
+            channel::best(row, texels.row(y), 0);
             if let Some(alpha) = alpha {
-                alpha.iter_mut().zip(texels.row(y)).for_each(|(out, texel)| *out = sample(texel[3]));
+                channel::best(alpha, texels.row(y), 3);
             }
         }
         sheet.look();

@@ -5,6 +5,7 @@
 //! bytes.
 
 use super::colour::{self, Texel};
+use super::simd::dispatched;
 
 /// What is taken off each sample.
 const BIAS: u8 = 0x80;
@@ -135,6 +136,16 @@ impl Level {
     }
 }
 
+dispatched! {
+    /// The samples of channel `channel` (0 to 3).
+    fn channel(out: &mut [u8], texels: &[[i8; 4]], channel: u32) {
+        for (out, texel) in out.iter_mut().zip(texels) {
+            let word = u32::from_le_bytes(texel.map(i8::cast_unsigned));
+            *out = (word >> (8 * channel)).to_le_bytes()[0] ^ BIAS;
+        }
+    }
+}
+
 /// Premultiplied RGBA to texels.
 #[expect(unsafe_code, reason = "a function for AVX2 is called after asking for AVX2")]
 fn convert(pixels: &[[u8; 4]], texels: &mut [[i8; 4]]) {
@@ -237,6 +248,23 @@ mod tests {
             convert(&pixels, &mut fast);
             portable(&pixels, &mut truth);
             assert_eq!(fast, truth);
+        }
+    }
+
+    #[test]
+    fn each_channel_of_a_row_by_itself_is_the_texels_samples() {
+        let mut noise = crate::compose::testing::Noise::new(6);
+        for count in [0, 1, 15, 33, 1001] {
+            let texels: Vec<[i8; 4]> =
+                (0..count).map(|_| std::array::from_fn(|_| noise.byte().cast_signed())).collect();
+            for at in 0..4 {
+                let truth: Vec<u8> = texels.iter().map(|texel| sample(texel[at as usize])).collect();
+                for split in [channel::portable, channel::best] {
+                    let mut out = vec![0; count];
+                    split(&mut out, &texels, at);
+                    assert_eq!(out, truth);
+                }
+            }
         }
     }
 
