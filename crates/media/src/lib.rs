@@ -3,6 +3,7 @@
 //! Called by the publish routes, the recorder, the pull sources and `onair publish`. The parsers and writers are sans-IO: bytes
 //! in, bytes out, no clock, no socket, no thread.
 
+pub mod air;
 mod bitstream;
 pub mod decode;
 pub mod encode;
@@ -25,6 +26,7 @@ pub fn init() {
     ONCE.call_once(|| {
         ffmpeg_next::init().expect("registering devices does not fail");
         ffmpeg_next::util::log::set_level(ffmpeg_next::util::log::Level::Fatal);
+        air::listen();
     });
 }
 

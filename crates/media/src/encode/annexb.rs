@@ -19,7 +19,7 @@ fn units(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Each unit after its length in four bytes. Parameter sets stay out: the container's header has them.
-pub(super) fn with_lengths(stream: &[u8]) -> Bytes {
+pub(crate) fn with_lengths(stream: &[u8]) -> Bytes {
     let mut out = Vec::with_capacity(stream.len() + 16);
     for unit in units(stream).filter(|unit| !matches!(unit[0] & 0x1f, SPS | PPS)) {
         let length = u32::try_from(unit.len()).expect("a coded picture is far below 4 GiB");
@@ -30,7 +30,7 @@ pub(super) fn with_lengths(stream: &[u8]) -> Bytes {
 }
 
 /// The AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1) of the parameter sets in `stream`.
-pub(super) fn configuration(stream: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn configuration(stream: &[u8]) -> Option<Vec<u8>> {
     let of_type = |kind: u8| units(stream).filter(move |unit| unit[0] & 0x1f == kind).collect::<Vec<_>>();
     let (sets, pictures) = (of_type(SPS), of_type(PPS));
     let [profile, compatibility, level] = *sets.first()?.get(1..4)? else { return None };

@@ -2,8 +2,8 @@
 //!
 //! Called by the recorder, on its own threads. The one place that knows FFmpeg's encoders; no I/O, no clock.
 
-mod annexb;
-mod raw;
+pub(crate) mod annexb;
+pub(crate) mod raw;
 pub mod steady;
 
 use bytes::Bytes;

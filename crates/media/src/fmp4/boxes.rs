@@ -9,7 +9,7 @@ use super::{Entry, Finish};
 ///
 /// # Panics
 /// If the box reaches 4 GiB; only `mdat` could, and it isn't written with this.
-pub(super) fn boxed(out: &mut Vec<u8>, kind: &[u8; 4], content: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn boxed(out: &mut Vec<u8>, kind: &[u8; 4], content: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend([0; 4]);
     out.extend(kind);
@@ -19,7 +19,7 @@ pub(super) fn boxed(out: &mut Vec<u8>, kind: &[u8; 4], content: impl FnOnce(&mut
 }
 
 /// A box with version and flags (a FullBox).
-pub(super) fn full_box(
+pub(crate) fn full_box(
     out: &mut Vec<u8>,
     kind: &[u8; 4],
     version: u8,
@@ -32,15 +32,15 @@ pub(super) fn full_box(
     });
 }
 
-pub(super) fn u16(out: &mut Vec<u8>, value: u16) {
+pub(crate) fn u16(out: &mut Vec<u8>, value: u16) {
     out.extend(value.to_be_bytes());
 }
 
-pub(super) fn u32(out: &mut Vec<u8>, value: u32) {
+pub(crate) fn u32(out: &mut Vec<u8>, value: u32) {
     out.extend(value.to_be_bytes());
 }
 
-pub(super) fn u64(out: &mut Vec<u8>, value: u64) {
+pub(crate) fn u64(out: &mut Vec<u8>, value: u64) {
     out.extend(value.to_be_bytes());
 }
 
@@ -72,15 +72,15 @@ impl Durations {
 }
 
 /// Bytes of a `mehd` box of version 1, and of the `free` box that holds its place.
-pub(super) const MEHD_SIZE: usize = 20;
+pub(crate) const MEHD_SIZE: usize = 20;
 
-fn write_mehd(out: &mut Vec<u8>, duration: u64) {
+pub(crate) fn write_mehd(out: &mut Vec<u8>, duration: u64) {
     full_box(out, b"mehd", 1, 0, |out| u64(out, duration));
 }
 
 /// The index of keyframes at the end of a finished file (ISO/IEC 14496-12, 8.8.9 to 8.8.11), 64-bit
 /// throughout.
-fn write_mfra(out: &mut Vec<u8>, entries: &[Entry]) {
+pub(crate) fn write_mfra(out: &mut Vec<u8>, entries: &[Entry]) {
     let start = out.len();
     boxed(out, b"mfra", |out| {
         full_box(out, b"tfra", 1, 0, |out| {

@@ -8,9 +8,9 @@ use crate::time::TIMESCALE;
 use pixels::Matrix;
 
 /// Seconds from 1904, where ISO base media counts from, to 1970.
-const EPOCH: u64 = 2_082_844_800;
+pub(crate) const EPOCH: u64 = 2_082_844_800;
 /// 1.0 in 16.16 fixed point.
-const ONE: u32 = 0x1_0000;
+pub(crate) const ONE: u32 = 0x1_0000;
 /// The code in primaries, transfer and matrix alike (ISO/IEC 23091-2, tables 2 to 4): of BT.601, that for 525 lines.
 ///
 /// JPEG means the matrix of BT.601 and says nothing of primaries; with 6 there, players take the same path as
@@ -182,7 +182,7 @@ fn esds(out: &mut Vec<u8>, object_type: u8, config: &[u8]) {
 }
 
 /// A descriptor with its length in four bytes of seven bits, the form every reader takes.
-fn descriptor(out: &mut Vec<u8>, tag: u8, content: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn descriptor(out: &mut Vec<u8>, tag: u8, content: impl FnOnce(&mut Vec<u8>)) {
     let mut inner = Vec::new();
     content(&mut inner);
     out.push(tag);
@@ -206,7 +206,7 @@ fn rotation(out: &mut Vec<u8>, track: &Track) {
 
 /// The 3×3 matrix of `mvhd` and `tkhd`: two rows that turn, then the shift, all 16.16 but the last column
 /// (2.30).
-fn matrix(out: &mut Vec<u8>, [[a, b], [c, d]]: [[u32; 2]; 2], [x, y]: [u32; 2]) {
+pub(crate) fn matrix(out: &mut Vec<u8>, [[a, b], [c, d]]: [[u32; 2]; 2], [x, y]: [u32; 2]) {
     for value in [a, b, 0, c, d, 0, x, y, 1 << 30] {
         u32(out, value);
     }

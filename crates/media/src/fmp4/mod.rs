@@ -15,12 +15,12 @@
 //! the end the durations in `moov` are 0 and the place of `mehd` is held by a `free` box: a reader of a
 //! growing file is told nothing rather than something false.
 
-mod boxes;
-mod init;
+pub(crate) mod boxes;
+pub(crate) mod init;
 mod reader;
 #[cfg(test)]
 mod tests;
-mod writer;
+pub(crate) mod writer;
 
 use bytes::Bytes;
 use pixels::Matrix;
@@ -92,9 +92,9 @@ pub enum Error {
 
 /// A keyframe to seek to: the `tfra` entry of one fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Entry {
-    pts: u64,
-    moof: u64,
+pub(crate) struct Entry {
+    pub(crate) pts: u64,
+    pub(crate) moof: u64,
     /// 1-based place of the keyframe in its fragment.
-    sample: u32,
+    pub(crate) sample: u32,
 }

@@ -11,8 +11,8 @@ use crate::time::TIMESCALE;
 const USUAL_GAP: u64 = (TIMESCALE / 30) as u64;
 /// Sample flags (ISO/IEC 14496-12, 8.8.3.1): depends on no other / depends on others and is no place to
 /// start.
-pub(super) const KEYFRAME: u32 = 0x0200_0000;
-pub(super) const NOT_KEYFRAME: u32 = 0x0101_0000;
+pub(crate) const KEYFRAME: u32 = 0x0200_0000;
+pub(crate) const NOT_KEYFRAME: u32 = 0x0101_0000;
 
 /// Writes one file. Every byte it gives is appended to the file, in order; only [`Writer::finish`] patches.
 #[derive(Debug)]

@@ -6,11 +6,11 @@ use super::{Error, Options};
 
 /// What to open.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) url: String,
+pub(crate) struct Target {
+    pub(crate) url: String,
     /// FFmpeg's name of the format, so that what a server sends can't choose one that opens further addresses.
-    pub(super) format: &'static str,
-    pub(super) options: Vec<(&'static str, String)>,
+    pub(crate) format: &'static str,
+    pub(crate) options: Vec<(&'static str, String)>,
 }
 
 /// Query parameters of `srt` that don't change who connects to whom.
@@ -20,7 +20,7 @@ const SRT_PARAMETERS: [&str; 6] = ["streamid", "srt_streamid", "passphrase", "pb
 ///
 /// # Errors
 /// When it is not one of the four live schemes, or asks for more than to connect.
-pub(super) fn target(url: &str, address: Option<IpAddr>, given: &Options) -> Result<Target, Error> {
+pub(crate) fn target(url: &str, address: Option<IpAddr>, given: &Options) -> Result<Target, Error> {
     let refused = |why| Err(Error::Address(why));
     if url.chars().any(|c| c.is_control() || c == ' ') {
         return refused("it holds a blank or a control character");

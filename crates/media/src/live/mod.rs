@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+pub(crate) use address::target;
 use bytes::Bytes;
 use ffmpeg_next::codec::packet::side_data;
 use ffmpeg_next::format::context::StreamIo;

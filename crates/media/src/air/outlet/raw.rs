@@ -1,0 +1,437 @@
+//! FFmpeg's muxers and sockets, with what the binding does not offer on outputs: a callback that ends blocking calls.
+//!
+//! Called by [`super::Outlet`]. Each call has a deadline or a bound on its waiting, and looks at the flag ten times a second.
+#![expect(
+    unsafe_code,
+    reason = "the binding has no interrupts on outputs, and no way to describe a stream without an encoder"
+)]
+
+use std::ffi::{CStr, CString};
+use std::net::IpAddr;
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use ffmpeg_next::util::error as errno;
+use ffmpeg_next::util::interrupt;
+use ffmpeg_next::{Dictionary, Error, Packet as Raw, Rational, ffi};
+
+use super::heard::{self, Heard};
+use super::secret::scrubbed;
+use super::{Limits, OutletError, Way};
+use crate::air::{Packet, RATE, SoundCodec, TICKS, Track, Tracks, VideoCodec};
+use crate::live::{Options, target};
+
+/// How long ending may take.
+const FINISH: Duration = Duration::from_secs(2);
+/// And when it was told to stop.
+const FINISH_AT_ONCE: Duration = Duration::from_millis(150);
+/// Bytes the kernel may hold for a connection that takes none: less than a second, so that a stall is seen at once.
+const KERNEL_BUFFER: &str = "262144";
+
+/// An open muxer and what it writes to.
+pub(super) struct Muxer {
+    context: *mut ffi::AVFormatContext,
+    watch: Arc<Watch>,
+    /// Freed after the context, whose callback it holds.
+    _interrupt: interrupt::InterruptGuard,
+    way: Way,
+    /// What a unit of each stream's time is.
+    bases: [Rational; 2],
+    begun: bool,
+}
+
+// SAFETY: FFmpeg binds no context to a thread; it is used through `&mut` and dropped by one owner.
+unsafe impl Send for Muxer {}
+
+/// What the interrupt callback looks at.
+struct Watch {
+    stop: Arc<AtomicBool>,
+    began: Instant,
+    /// Milliseconds from `began` on; nothing blocks after that.
+    until: AtomicU64,
+    /// Whether it is being ended: then the flag only shortens that.
+    ending: AtomicBool,
+}
+
+impl Watch {
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn allow(&self, time: Duration) {
+        let most = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.until.store(self.now().saturating_add(most), Ordering::Relaxed);
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn late(&self) -> bool {
+        self.now() >= self.until.load(Ordering::Relaxed)
+    }
+
+    fn interrupts(&self) -> bool {
+        if self.ending.load(Ordering::Relaxed) {
+            let left = self.until.load(Ordering::Relaxed).saturating_sub(self.now());
+            if self.stopped() && Duration::from_millis(left) > FINISH_AT_ONCE {
+                self.allow(FINISH_AT_ONCE);
+            }
+            return self.late();
+        }
+        self.stopped() || self.late()
+    }
+}
+
+impl Muxer {
+    pub(super) fn open(
+        way: &Way,
+        address: Option<IpAddr>,
+        tracks: &Tracks,
+        limits: Limits,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, OutletError> {
+        let (url, format, options) = destination(way, address, limits)?;
+        let watch = Arc::new(Watch {
+            stop,
+            began: now(),
+            until: AtomicU64::new(u64::MAX),
+            ending: AtomicBool::new(false),
+        });
+        watch.allow(limits.connect);
+        let mut muxer = Self::describe(way, format, tracks, watch)?;
+        let heard = Heard::start();
+        let opened = muxer.connect(&url, &options).and_then(|()| muxer.begin());
+        let said = heard.end();
+        if let Err(error) = opened {
+            return Err(muxer.not_opened(error, &said));
+        }
+        muxer.begun = true;
+        muxer.watch.until.store(u64::MAX, Ordering::Relaxed);
+        Ok(muxer)
+    }
+
+    /// A muxer of that format that knows its streams and has nowhere to write to.
+    fn describe(
+        way: &Way,
+        format: &'static CStr,
+        tracks: &Tracks,
+        watch: Arc<Watch>,
+    ) -> Result<Self, OutletError> {
+        let missing = || OutletError::Unsupported("this machine's FFmpeg lacks that container".to_owned());
+        let seen = Arc::clone(&watch);
+        let interrupt = interrupt::new(Box::new(move || seen.interrupts()));
+        let mut context = ptr::null_mut();
+        // SAFETY: the name lives for the call; FFmpeg sets the pointer, or leaves it null when it fails.
+        let status = unsafe {
+            ffi::avformat_alloc_output_context2(&raw mut context, ptr::null(), format.as_ptr(), ptr::null())
+        };
+        if status < 0 || context.is_null() {
+            return Err(missing());
+        }
+        // SAFETY: the context is FFmpeg's own and ours alone.
+        unsafe {
+            (*context).interrupt_callback = interrupt.interrupt;
+            (*context).flags |= ffi::AVFMT_FLAG_FLUSH_PACKETS;
+            (*context).avoid_negative_ts = 0;
+        }
+        let bases = [Rational(1, TICKS.cast_signed()); 2];
+        let mut muxer =
+            Self { context, watch, _interrupt: interrupt.guard, way: way.clone(), bases, begun: false };
+        muxer.add_picture(tracks).ok_or_else(missing)?;
+        if tracks.sound.is_some() {
+            muxer.add_sound(tracks).ok_or_else(missing)?;
+        }
+        Ok(muxer)
+    }
+
+    fn add_picture(&mut self, tracks: &Tracks) -> Option<()> {
+        let track = &tracks.picture;
+        let rate = Rational(track.fps.cast_signed(), 1);
+        let (stream, parameters) = self.add(i64::from(track.kbps), &track.config)?;
+        // SAFETY: both are live until the context is freed; these are plain fields.
+        unsafe {
+            (*parameters).codec_type = ffi::AVMediaType::AVMEDIA_TYPE_VIDEO;
+            (*parameters).codec_id = match track.codec {
+                VideoCodec::H264 => ffi::AVCodecID::AV_CODEC_ID_H264,
+                VideoCodec::Vp8 => ffi::AVCodecID::AV_CODEC_ID_VP8,
+                VideoCodec::Vp9 => ffi::AVCodecID::AV_CODEC_ID_VP9,
+            };
+            (*parameters).format = ffi::AVPixelFormat::AV_PIX_FMT_YUV420P as i32;
+            (*parameters).width = track.width.cast_signed();
+            (*parameters).height = track.height.cast_signed();
+            (*parameters).sample_aspect_ratio = Rational(1, 1).into();
+            (*parameters).color_range = ffi::AVColorRange::AVCOL_RANGE_MPEG;
+            (*parameters).color_primaries = ffi::AVColorPrimaries::AVCOL_PRI_BT709;
+            (*parameters).color_trc = ffi::AVColorTransferCharacteristic::AVCOL_TRC_BT709;
+            (*parameters).color_space = ffi::AVColorSpace::AVCOL_SPC_BT709;
+            if let [_, profile, _, level, ..] = track.config[..] {
+                (*parameters).profile = profile.into();
+                (*parameters).level = level.into();
+            }
+            (*stream).avg_frame_rate = rate.into();
+            (*stream).r_frame_rate = rate.into();
+        }
+        Some(())
+    }
+
+    fn add_sound(&mut self, tracks: &Tracks) -> Option<()> {
+        let track = tracks.sound.as_ref()?;
+        let (_, parameters) = self.add(i64::from(track.kbps), &track.config)?;
+        // SAFETY: it is live until the context is freed; these are plain fields, and the layout is set as FFmpeg wants it.
+        unsafe {
+            (*parameters).codec_type = ffi::AVMediaType::AVMEDIA_TYPE_AUDIO;
+            (*parameters).sample_rate = RATE.cast_signed();
+            (*parameters).format = ffi::AVSampleFormat::AV_SAMPLE_FMT_FLTP as i32;
+            let (codec, frame) = match track.codec {
+                SoundCodec::Aac => (ffi::AVCodecID::AV_CODEC_ID_AAC, 1024),
+                SoundCodec::Opus => (ffi::AVCodecID::AV_CODEC_ID_OPUS, 960),
+            };
+            (*parameters).codec_id = codec;
+            (*parameters).frame_size = frame;
+            if track.codec == SoundCodec::Opus {
+                (*parameters).initial_padding =
+                    track.config.get(10..12).map_or(0, |skip| i32::from(skip[0]) | i32::from(skip[1]) << 8);
+            }
+            ffi::av_channel_layout_default(&raw mut (*parameters).ch_layout, 2);
+        }
+        Some(())
+    }
+
+    /// A new stream with these headers.
+    fn add(
+        &mut self,
+        kbps: i64,
+        config: &Bytes,
+    ) -> Option<(*mut ffi::AVStream, *mut ffi::AVCodecParameters)> {
+        let size = i32::try_from(config.len()).ok()?;
+        // SAFETY: the context is live and has not begun. The headers are copied into memory of FFmpeg's, which has the padding
+        // it reads past the end and is freed with the stream.
+        unsafe {
+            let stream = ffi::avformat_new_stream(self.context, ptr::null());
+            if stream.is_null() {
+                return None;
+            }
+            (*stream).time_base = Rational(1, TICKS.cast_signed()).into();
+            let parameters = (*stream).codecpar;
+            (*parameters).bit_rate = kbps * 1000;
+            if size > 0 {
+                let bytes = config.len() + ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize;
+                let copy = ffi::av_mallocz(bytes).cast::<u8>();
+                if copy.is_null() {
+                    return None;
+                }
+                ptr::copy_nonoverlapping(config.as_ptr(), copy, config.len());
+                (*parameters).extradata = copy;
+                (*parameters).extradata_size = size;
+            }
+            Some((stream, parameters))
+        }
+    }
+
+    fn connect(&mut self, url: &str, options: &[(&'static str, String)]) -> Result<(), Error> {
+        let url = CString::new(url).map_err(|_| Error::Other { errno: errno::EINVAL })?;
+        let mut settings = Dictionary::new();
+        for (name, value) in options {
+            settings.set(name, value);
+        }
+        // SAFETY: the URL and the callback's box live longer than the calls; the dictionary is taken back whatever FFmpeg made
+        // of it.
+        unsafe {
+            let mut settings = settings.disown();
+            let status = ffi::avio_open2(
+                &raw mut (*self.context).pb,
+                url.as_ptr(),
+                ffi::AVIO_FLAG_WRITE,
+                &raw const (*self.context).interrupt_callback,
+                &raw mut settings,
+            );
+            drop(Dictionary::own(settings));
+            if status < 0 { Err(Error::from(status)) } else { Ok(()) }
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), Error> {
+        let mut settings = Dictionary::new();
+        match &self.way {
+            // A connection can't be sought in to write how long it became.
+            Way::Flv(_) => settings.set("flvflags", "no_duration_filesize"),
+            Way::WebM(_) => settings.set("cluster_time_limit", "1000"),
+            Way::MpegTs(_) | Way::Mp4(_) => {}
+        }
+        // SAFETY: the context is live and has somewhere to write to; its streams are live afterwards, with the times of
+        // this container.
+        unsafe {
+            let mut settings = settings.disown();
+            let status = ffi::avformat_write_header(self.context, &raw mut settings);
+            drop(Dictionary::own(settings));
+            if status < 0 {
+                return Err(Error::from(status));
+            }
+            ffi::avio_flush((*self.context).pb);
+            let streams = (*self.context).nb_streams as usize;
+            for (at, base) in self.bases.iter_mut().enumerate().take(streams) {
+                *base = (**(*self.context).streams.add(at)).time_base.into();
+            }
+            if (*(*self.context).pb).error < 0 {
+                Err(Error::from((*(*self.context).pb).error))
+            } else {
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn write(&mut self, packet: &Packet, base: i64) -> Result<(), OutletError> {
+        let index = usize::from(packet.track == Track::Sound);
+        let mut raw = Raw::copy(&packet.data);
+        raw.set_stream(index);
+        raw.set_pts(Some(packet.pts - base));
+        raw.set_dts(Some(packet.dts - base));
+        raw.set_duration(packet.duration.into());
+        if packet.keyframe {
+            raw.set_flags(ffmpeg_next::packet::Flags::KEY);
+        }
+        raw.rescale_ts(Rational(1, TICKS.cast_signed()), self.bases[index]);
+        let heard = Heard::start();
+        // SAFETY: context and packet are live; the packet has its own data, which FFmpeg leaves to us.
+        let status =
+            unsafe { ffi::av_write_frame(self.context, ffmpeg_next::packet::Mut::as_mut_ptr(&mut raw)) };
+        let said = heard.end();
+        if status < 0 { Err(self.lost(Error::from(status), &said)) } else { Ok(()) }
+    }
+
+    pub(super) fn sent(&self) -> u64 {
+        // SAFETY: the context is live; where it writes to is too, from opening until it is dropped.
+        let written =
+            unsafe { if (*self.context).pb.is_null() { 0 } else { (*(*self.context).pb).bytes_written } };
+        u64::try_from(written).unwrap_or(0)
+    }
+
+    pub(super) fn finish(mut self) -> Result<(), OutletError> {
+        self.watch.ending.store(true, Ordering::Relaxed);
+        self.watch.allow(if self.watch.stopped() { FINISH_AT_ONCE } else { FINISH });
+        let heard = Heard::start();
+        // SAFETY: the header was written; nothing is written after this. Closing sets the pointer to null.
+        let status = unsafe {
+            let trailer = ffi::av_write_trailer(self.context);
+            self.begun = false;
+            let closed = ffi::avio_closep(&raw mut (*self.context).pb);
+            if trailer < 0 { trailer } else { closed }
+        };
+        let said = heard.end();
+        if status < 0 { Err(self.lost(Error::from(status), &said)) } else { Ok(()) }
+    }
+
+    /// Why opening failed.
+    fn not_opened(&self, error: Error, said: &[String]) -> OutletError {
+        let url = match &self.way {
+            Way::Flv(url) | Way::MpegTs(url) => url,
+            Way::Mp4(_) | Way::WebM(_) => return OutletError::Disk(error.to_string()),
+        };
+        if self.watch.stopped() {
+            return OutletError::Stopped;
+        }
+        let reason = reason(error, said, url);
+        let unreachable =
+            [errno::ECONNREFUSED, errno::EHOSTUNREACH, errno::ENETUNREACH, errno::EADDRNOTAVAIL];
+        match error {
+            Error::Exit | Error::Other { errno: errno::ETIMEDOUT } => OutletError::Timeout,
+            // What FFmpeg says then is only that it could not.
+            Error::Other { errno } if unreachable.contains(&errno) => {
+                OutletError::Unreachable(error.to_string())
+            }
+            _ if said.iter().any(|line| heard::is_of_names(line)) => {
+                OutletError::Unreachable("its name is not known".to_owned())
+            }
+            _ if said.iter().any(|line| heard::is_of_tls(line)) => OutletError::Tls(reason),
+            Error::ProtocolNotFound => {
+                OutletError::Unsupported("this machine's FFmpeg lacks that protocol".to_owned())
+            }
+            _ => OutletError::Refused(reason),
+        }
+    }
+
+    /// Why what was open is no more.
+    fn lost(&self, error: Error, said: &[String]) -> OutletError {
+        let url = match &self.way {
+            Way::Flv(url) | Way::MpegTs(url) => url,
+            Way::Mp4(_) | Way::WebM(_) => return OutletError::Disk(error.to_string()),
+        };
+        match error {
+            _ if self.watch.stopped() => OutletError::Stopped,
+            Error::Exit | Error::Other { errno: errno::ETIMEDOUT } => OutletError::Stalled,
+            _ => OutletError::Unreachable(format!("the connection was lost: {}", reason(error, said, url))),
+        }
+    }
+}
+
+impl Drop for Muxer {
+    fn drop(&mut self) {
+        // Nobody waits any more.
+        self.watch.ending.store(true, Ordering::Relaxed);
+        self.watch.until.store(0, Ordering::Relaxed);
+        // SAFETY: the context is live and freed here only. What it writes to is closed first, which takes null; the callback's
+        // box is a field and goes after this.
+        unsafe {
+            ffi::avio_closep(&raw mut (*self.context).pb);
+            ffi::avformat_free_context(self.context);
+        }
+    }
+}
+
+/// URL, format and options.
+type Destination = (String, &'static CStr, Vec<(&'static str, String)>);
+
+fn destination(way: &Way, address: Option<IpAddr>, limits: Limits) -> Result<Destination, OutletError> {
+    let (url, schemes, format): (_, &[&str], _) = match way {
+        Way::Flv(url) => (url, &["rtmp", "rtmps"], c"flv"),
+        Way::MpegTs(url) => (url, &["srt"], c"mpegts"),
+        Way::Mp4(path) | Way::WebM(path) => {
+            let name = path.to_str().filter(|name| !name.contains('\0'));
+            let name =
+                name.ok_or_else(|| OutletError::Unsupported("the file's name is not valid text".to_owned()))?;
+            let whitelist = vec![("protocol_whitelist", "file".to_owned())];
+            // With the prefix a colon in the name can't be taken for a protocol.
+            return Ok((format!("file:{name}"), c"webm", whitelist));
+        }
+    };
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    if !schemes.contains(&scheme.to_ascii_lowercase().as_str()) {
+        return Err(OutletError::Unsupported(format!(
+            "the address must begin with {}://",
+            schemes.join(":// or ")
+        )));
+    }
+    let given = Options { timeout: limits.stall, ..Options::default() };
+    let target =
+        target(url, address, &given).map_err(|e| OutletError::Unsupported(scrubbed(&e.to_string(), url)))?;
+    let mut options = target.options;
+    if format == c"flv" {
+        options.push(("send_buffer_size", KERNEL_BUFFER.to_owned()));
+        options.push(("tcp_nodelay", "1".to_owned()));
+        options.push(("rtmp_live", "live".to_owned()));
+    }
+    Ok((target.url, format, options))
+}
+
+/// What FFmpeg said of it, or what its number means; without what is secret in `url`.
+fn reason(error: Error, said: &[String], url: &str) -> String {
+    let text = said.last().cloned().unwrap_or_else(|| match error {
+        Error::Other { errno: errno::EPERM } | Error::Unknown | Error::Eof => {
+            "it ended the connection without a reason".to_owned()
+        }
+        error => error.to_string(),
+    });
+    scrubbed(&text, url)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "deadlines of blocking calls, which nothing but FFmpeg waits for"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
