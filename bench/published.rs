@@ -8,6 +8,7 @@
 
 mod bare;
 mod capture;
+mod compose;
 #[allow(dead_code, reason = "shared with the soak, which uses more of it")]
 mod harness;
 mod idle;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 use harness::Outcome;
 use report::Row;
 
-const SUBJECTS: [&str; 6] = ["viewing", "latency", "recording", "idle", "capture", "packs"];
+const SUBJECTS: [&str; 7] = ["viewing", "latency", "recording", "idle", "capture", "packs", "compose"];
 
 fn main() -> Outcome<ExitCode> {
     // Cargo adds --bench.
@@ -55,6 +56,7 @@ async fn measure(subject: &str) -> Outcome<Vec<Row>> {
         "recording" => recording::measure().await,
         "capture" => capture::measure().await,
         "packs" => packs::measure(),
+        "compose" => compose::measure().await,
         _ => idle::measure().await,
     }
 }

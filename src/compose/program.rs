@@ -1,7 +1,7 @@
 //! The frame clock: composes the scene on air, frame after frame, and gives it to the hub as the stream `program`.
 //!
 //! Runs while live or while anybody watches, and costs nothing otherwise but a look at the scene: what changed in it is then
-//! composed once, so that a snapshot is never old. Times of frames are those of the clock's beats, however long one takes;
+//! composed until all of it is drawn, so that a snapshot is never old. Times of frames are those of the clock's beats, however long one takes;
 //! what comes too late is left out and counted. Never waits for the store, a disk or a stream.
 
 use std::sync::Arc;
@@ -46,6 +46,8 @@ struct Fresh {
 const RECENT: usize = 600;
 /// While nobody watches, the scene is looked at this often.
 const IDLE: Duration = Duration::from_millis(50);
+/// Files that layers show may come so long after the change that asked for them, unless somebody watches.
+const SETTLED: Duration = Duration::from_secs(1);
 /// Without a change a frame is sent again this often, so that whoever watches knows that all is well.
 const AGAIN: Duration = Duration::from_secs(1);
 const STACK: usize = 8 << 20;
@@ -111,6 +113,7 @@ impl Beat {
         let mut told = Told::default();
         let (mut shown, mut sent): (Option<Arc<I420>>, _) = (None, self.clock.now());
         let (mut seen, mut beat, mut begun) = (0, 0_u64, self.clock.now());
+        let mut settled = self.clock.now();
         let period = Duration::from_secs(1) / self.settings.fps.max(1);
         while !stop.is_cancelled() {
             let (scene, show) = (self.keeper.scene(), self.keeper.show());
@@ -126,7 +129,11 @@ impl Beat {
             }
             let watched = stream.as_ref().is_some_and(|stream| stream.viewers() > 0);
             let wanted = !empty && (show.state != State::Idle || watched);
-            let changed = scene.revision() != seen && !empty;
+            if scene.revision() != seen {
+                settled = self.clock.now() + SETTLED;
+            }
+            let unsettled = self.studio.busy() || !settled.since(self.clock.now()).is_zero();
+            let changed = unsettled && !empty;
             if !wanted && !changed {
                 told.rest();
                 std::thread::sleep(IDLE);

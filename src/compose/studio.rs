@@ -47,6 +47,13 @@ impl Studio {
     }
 }
 
+impl Studio {
+    /// Whether something is still being drawn.
+    pub(super) fn busy(&self) -> bool {
+        self.waiting > 0
+    }
+}
+
 impl render::Studio for Studio {
     fn submit(&mut self, job: Job) {
         self.waiting += 1;
