@@ -39,6 +39,8 @@ pub(super) async fn measure() -> Outcome<Row> {
         "content": { "kind": "shape", "shape": "rectangle", "width": SIDE, "height": SIDE, "style": { "fillColor": "#fff" } },
     });
     server.send("POST", "/stream/layers", &square.to_string()).await?;
+    // The program is a stream from the first layer on.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let sent: Sent = Arc::default();
     let watcher = tokio::task::spawn_local(watch(server.address.to_string(), Arc::clone(&sent)));
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -71,7 +71,7 @@ impl Render {
     }
 
     fn render(&self) -> Result<ExitCode> {
-        let mut show = Show::open(&self.scene, |canvas| {
+        let mut show = Show::open(&self.scene, &draw::Fonts::with_system(), |canvas| {
             if let Some(fps) = self.fps {
                 canvas.fps = f64::from(fps);
             }

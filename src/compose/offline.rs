@@ -24,11 +24,11 @@ pub struct Show {
 }
 
 impl Show {
-    /// Reads a scene file. `canvas` may change what the file says of its size and pace.
+    /// Reads a scene file, whose text is drawn with `fonts`. `canvas` may change what the file says of its size and pace.
     ///
     /// # Errors
     /// When the file can't be read, and every mistake in it by its field.
-    pub fn open(path: &Path, canvas: impl FnOnce(&mut Canvas)) -> Result<Self> {
+    pub fn open(path: &Path, fonts: &draw::Fonts, canvas: impl FnOnce(&mut Canvas)) -> Result<Self> {
         let unread = |e| Error::new(Kind::Invalid, format!("{} can't be read", path.display())).caused_by(e);
         let text = std::fs::read(path).map_err(unread)?;
         let json = serde_json::from_slice(&text)
@@ -53,7 +53,7 @@ impl Show {
         Ok(Self {
             store,
             engine,
-            studio: Inline::new(draw::Painter::new(&draw::Fonts::with_system())),
+            studio: Inline::new(draw::Painter::new(fonts)),
             folder: Folder { folder, read: RefCell::default(), now: 0.0 },
         })
     }

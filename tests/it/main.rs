@@ -11,6 +11,7 @@ mod deploy;
 mod fault_matrix;
 mod follow;
 mod football;
+mod gallery;
 mod harness;
 mod layers;
 mod lifecycle;

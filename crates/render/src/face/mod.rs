@@ -309,7 +309,10 @@ fn time_key(content: &Content, moment: &Moment<'_>) -> u64 {
     let seconds = |ms: i64| ms.div_euclid(1000).cast_unsigned();
     match content {
         Content::Clock(_) => seconds(moment.world.wall()),
-        Content::Countdown(countdown) => seconds((countdown.to_ms() - moment.world.wall()).max(-1)),
+        Content::Countdown(countdown) => {
+            // As it is said: a second that has begun counts as whole.
+            seconds((countdown.to_ms().saturating_sub(moment.world.wall())).clamp(0, i64::MAX - 999) + 999)
+        }
         Content::Chat(chat) => chat_key(chat, moment),
         _ => 0,
     }
