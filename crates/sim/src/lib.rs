@@ -21,6 +21,7 @@ mod library;
 pub mod picture;
 mod playlist;
 mod server;
+pub mod sink;
 pub mod world;
 
 pub use film::Error as FilmError;

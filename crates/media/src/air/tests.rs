@@ -300,6 +300,20 @@ const COLOURS: &str =
     "stream=codec_name,width,height,color_range,color_space,color_transfer,color_primaries,nb_read_frames";
 
 #[test]
+fn what_is_not_later_than_what_was_sent_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("again.mp4");
+    let (tracks, mut packets) = programme(&settings(), SoundCodec::Aac, 0, 30);
+    // The encoder of sound was made anew in the middle: its run-in comes twice.
+    let again: Vec<_> = packets[20..40].to_vec();
+    packets.splice(40..40, again);
+    write(&Way::Mp4(path.clone()), &tracks, &packets);
+    let counted =
+        ffprobe(&path, &["-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"]);
+    assert_eq!(counted.split_whitespace().collect::<Vec<_>>(), ["30", "47"]);
+}
+
+#[test]
 fn a_file_that_is_never_ended_plays_to_its_last_fragment() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("killed.mp4");

@@ -5,4 +5,5 @@ mod harness;
 mod hud;
 mod low_latency;
 mod media;
+mod sink;
 mod twitch;

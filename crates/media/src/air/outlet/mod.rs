@@ -74,6 +74,8 @@ pub struct Outlet {
     /// When the first picture is shown: zero for who receives it.
     base: Option<i64>,
     has_sound: bool,
+    /// Of the last packet of each track.
+    last: [Option<i64>; 2],
 }
 
 enum To {
@@ -115,11 +117,11 @@ impl Outlet {
                 To::Muxer(Box::new(Muxer::open(way, address, tracks, limits, stop)?))
             }
         };
-        Ok(Self { to, base: None, has_sound: tracks.sound.is_some() })
+        Ok(Self { to, base: None, has_sound: tracks.sound.is_some(), last: [None; 2] })
     }
 
-    /// Sends a packet. What comes before the first keyframe is left out, and so is sound that no track was announced for. Within
-    /// a track times rise.
+    /// Sends a packet. What comes before the first keyframe is left out, and so are sound that no track was announced for and
+    /// what is not later than the last packet of its track: the run-in of a sound encoder made anew.
     ///
     /// # Errors
     /// When the other side takes no more; the outlet is of no more use then.
@@ -129,9 +131,12 @@ impl Outlet {
             None if packet.track == Track::Picture && packet.keyframe => *self.base.insert(packet.dts),
             None => return Ok(()),
         };
-        if packet.dts < base || packet.track == Track::Sound && !self.has_sound {
+        let last = &mut self.last[usize::from(packet.track == Track::Sound)];
+        let late = last.is_some_and(|last| packet.dts <= last);
+        if packet.dts < base || late || packet.track == Track::Sound && !self.has_sound {
             return Ok(());
         }
+        *last = Some(packet.dts);
         match &mut self.to {
             To::Muxer(muxer) => muxer.write(packet, base),
             To::File(file) => file.write(packet, base),
