@@ -10,6 +10,7 @@ pub mod encode;
 pub mod fmp4;
 pub mod input;
 pub mod keyframe;
+pub mod listen;
 pub mod live;
 pub mod m3u8;
 pub mod multipart;

@@ -4,7 +4,7 @@
 //! live schemes alone, and nothing that a redirect or a playlist could lead to.
 
 mod address;
-mod raw;
+pub(crate) mod raw;
 #[cfg(test)]
 mod tests;
 
@@ -148,9 +148,11 @@ impl Input {
                 // With the prefix a colon in the name can't be taken for a protocol.
                 raw::open(&format!("file:{name}"), None, settings, stop)
             }
-            Source::Reader(reader) => StreamIo::from_read(reader).and_then(|io| custom(io, settings, stop)),
+            Source::Reader(reader) => {
+                StreamIo::from_read(reader).and_then(|io| custom(io, FORMATS, settings, stop))
+            }
             Source::Seekable(reader) => {
-                StreamIo::from_read_seek(reader).and_then(|io| custom(io, settings, stop))
+                StreamIo::from_read_seek(reader).and_then(|io| custom(io, FORMATS, settings, stop))
             }
         };
         let container = opened.map_err(|error| failed(error, &interrupt, Error::Open))?;
@@ -312,14 +314,15 @@ fn key(look: Look) -> Option<Size> {
     look.size.filter(|_| look.keyframe)
 }
 
-/// Opens what `io` reads.
-fn custom(
+/// Opens what `io` reads, if it is one of `formats`.
+pub(crate) fn custom(
     io: StreamIo,
+    formats: &str,
     mut settings: Dictionary<'_>,
     stop: Arc<AtomicBool>,
 ) -> Result<format::context::Input, ffmpeg_next::Error> {
     settings.set("protocol_whitelist", "none");
-    settings.set("format_whitelist", FORMATS);
+    settings.set("format_whitelist", formats);
     format::input_from_stream_with_interrupt(io, None, Some(settings), move || stop.load(Ordering::Relaxed))
 }
 

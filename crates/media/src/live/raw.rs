@@ -29,7 +29,7 @@ impl Watched {
 }
 
 /// Opens a URL as `format` (by its content where `None`) and reads what its streams are.
-pub(super) fn open(
+pub(crate) fn open(
     url: &str,
     format: Option<&str>,
     options: Dictionary<'_>,
@@ -74,15 +74,21 @@ pub(super) fn open(
     }
 }
 
-/// Reads nothing of any stream but `video`.
+/// Reads nothing of any stream but `kept`.
 ///
 /// Of that one it reads all: told to leave out what is no keyframe, FFmpeg's MP4 demuxer gives the keyframes wrong times.
-pub(super) fn only(input: &mut format::context::Input, video: usize) {
-    for index in (0..input.streams().len()).filter(|index| *index != video) {
+pub(crate) fn only(input: &mut format::context::Input, kept: usize) {
+    for index in (0..input.streams().len()).filter(|index| *index != kept) {
         let Some(mut stream) = input.stream_mut(index) else { continue };
         // SAFETY: the stream is live and held mutably.
         unsafe { (*stream.as_mut_ptr()).discard = ffi::AVDiscard::AVDISCARD_ALL };
     }
+}
+
+/// When the container begins, in units of FFmpeg's own (`AV_TIME_BASE` a second).
+pub(crate) fn start_time(input: &format::context::Input) -> i64 {
+    // SAFETY: the context is live; the field is a plain number.
+    unsafe { (*input.as_ptr()).start_time }
 }
 
 /// The headers of a stream; empty if it has none.
