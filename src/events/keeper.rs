@@ -41,6 +41,7 @@ struct Keeper {
     /// For the pictures of all streams.
     room: Room,
     tidied: Monotonic,
+    remembered: Monotonic,
     bus: Arc<dyn Bus>,
     /// Events that the disk has not taken yet, the oldest first.
     unwritten: Vec<(Event, u64)>,
@@ -67,7 +68,9 @@ impl Known {
 }
 
 const STACK: usize = 2 << 20;
-/// How often what is remembered is written down, and what is too old goes.
+/// How often what rules remember is written down: a crash forgets no more than this of what stood on a screen before an event.
+const REMEMBER: Duration = Duration::from_secs(1);
+/// How often what is too old goes.
 const TIDY: Duration = Duration::from_secs(30);
 /// What is remembered of a stream that is gone stays for so long: it may come back, as after a restart.
 const AWAY: Duration = Duration::from_hours(1);
@@ -97,6 +100,7 @@ pub(super) fn start(events: &Events, file: File, limits: Limits, around: Around)
         streams,
         room: Room::default(),
         tidied,
+        remembered: tidied,
         bus,
         unwritten: Vec::new(),
         runtime,
@@ -119,7 +123,13 @@ impl Keeper {
                 Received::Empty => {}
                 Received::Closed => break,
             }
-            if self.clock.now().since(self.tidied) >= TIDY {
+            let now = self.clock.now();
+            if now.since(self.remembered) >= REMEMBER {
+                self.remembered = now;
+                self.remember();
+            }
+            if now.since(self.tidied) >= TIDY {
+                self.tidied = now;
                 self.tidy();
             }
         }
@@ -247,8 +257,6 @@ impl Keeper {
     }
 
     fn tidy(&mut self) {
-        self.tidied = self.clock.now();
-        self.remember();
         self.tell();
         let now = self.clock.now();
         let away = |(name, known): &(&StreamName, &Known)| {
@@ -290,6 +298,9 @@ impl Keeper {
             return;
         }
         let memory = self.memory(|_, known| known.changed);
+        if memory.is_empty() {
+            return;
+        }
         match self.file.add(&[], &memory) {
             Ok(()) => self.streams.values_mut().for_each(|known| known.changed = false),
             Err(e) => warn!(error = %e, "what rules remember can't be written down"),

@@ -7,6 +7,7 @@ mod bad_input;
 mod browser;
 mod bus;
 mod clients;
+mod crash;
 mod deploy;
 mod fault_matrix;
 mod follow;
