@@ -16,9 +16,10 @@ use crate::bus::Bus;
 use crate::capture::{self, Captures};
 use crate::cleanup::{self, Cleanup};
 use crate::compose::assets::Assets;
-use crate::compose::{self, Keeper};
+use crate::compose::{self, Frames, Keeper};
 use crate::controls::Controls;
 use crate::events::{self, Events};
+use crate::outputs::{self, Outputs};
 use crate::reading::{self, Library, Reader, Watch};
 use crate::record::{self, Recorders};
 use crate::roster::Roster;
@@ -77,12 +78,13 @@ impl App {
             store: Arc::clone(&store),
             reader: reader.clone(),
         })?;
+        let (keeper, assets, outputs) =
+            program(&config, &store, &registry, &outside, (&clock, &tasks)).await?;
         let cleanup = Cleanup::new(registry.clone(), recorders.clone());
         let controls = {
             let live = (registry.clone(), recorders.clone(), captures.clone(), outside, watch.clone());
             Controls::new(resolved, Arc::clone(&store), move |config| apply(config, &live))
         };
-        let (keeper, assets) = program(&config, &store, &registry, &clock, &tasks).await?;
         let roster = Roster::new(&config.capture, captures.clone(), controls.clone())?;
         let rtmp = Rtmp::new(rtmp::Parts {
             push: push.clone(),
@@ -110,6 +112,7 @@ impl App {
             cleanup: cleanup.clone(),
             keeper,
             assets,
+            outputs,
             config: config.clone(),
         });
         let mut open = api.start().await?;
@@ -119,10 +122,7 @@ impl App {
         }
         let (settings, stopping) = (cleanup_settings(&config), tasks.stopping());
         tasks.supervise("cleanup", move || cleanup.clone().run(settings, local_now, stopping.clone()));
-        warn_if_open(&config);
-        for Open { setting, address } in &open {
-            info!(%address, "listening ({setting})");
-        }
+        tell(&config, &open);
         roster.begin(&tasks).await;
         Ok(Self { tasks, registry, roster, open })
     }
@@ -171,12 +171,16 @@ fn apply(config: &Config, live: &(Registry, Recorders, Captures, egress::Client,
     watch.apply(watch_settings(config));
 }
 
-fn warn_if_open(config: &Config) {
+/// What is open, and to whom.
+fn tell(config: &Config, open: &[Open]) {
     if !config.server.host.is_loopback() && config.auth.token.is_none() {
         warn!(
             host = %config.server.host,
             "anyone who can reach this address can push, watch and delete; set auth.token, or server.host: 127.0.0.1"
         );
+    }
+    for Open { setting, address } in open {
+        info!(%address, "listening ({setting})");
     }
 }
 
@@ -207,28 +211,39 @@ fn egress_policy(config: &Config) -> egress::Policy {
     egress::Policy { allow_private: config.egress.allow_private, allow: allow.collect() }
 }
 
-/// The scene on air, and the files that it shows.
+/// The scene on air, the files that it shows, and where it goes.
 async fn program(
     config: &Config,
     store: &Arc<dyn Store>,
     registry: &Registry,
-    clock: &Clock,
-    tasks: &Tasks,
-) -> Result<(Keeper, Assets)> {
+    client: &egress::Client,
+    (clock, tasks): (&Clock, &Tasks),
+) -> Result<(Keeper, Assets, Outputs)> {
     let settings = config.compositor.clone();
     let assets = Assets::open(&config.data_dir, settings.clone(), Arc::clone(store)).await?;
     let parts =
         compose::Parts { settings, store: Arc::clone(store), clock: clock.clone(), tasks: tasks.clone() };
     let keeper = Keeper::start(parts).await?;
+    let frames = Frames::default();
     compose::program::start(compose::program::Parts {
         settings: config.compositor.clone(),
         keeper: keeper.clone(),
         assets: assets.clone(),
         registry: registry.clone(),
+        frames: frames.clone(),
         clock: clock.clone(),
         tasks: tasks.clone(),
     })?;
-    Ok((keeper, assets))
+    let outputs = Outputs::start(outputs::Parts {
+        settings: outputs::Settings::from(config),
+        store: Arc::clone(store),
+        keeper: keeper.clone(),
+        frames,
+        client: client.clone(),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+    });
+    Ok((keeper, assets, outputs.await?))
 }
 
 /// All that reads screens.

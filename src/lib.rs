@@ -19,6 +19,7 @@ pub mod compose;
 pub mod controls;
 pub mod egress;
 pub mod events;
+pub mod outputs;
 pub mod reading;
 pub mod record;
 pub mod roster;

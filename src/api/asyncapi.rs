@@ -47,18 +47,24 @@ fn from_server() -> Vec<(&'static str, &'static str, Value)> {
         ),
         (
             "streamEvent",
-            "A stream came or went (`sourceOnline`, `sourceOffline`), or the program was started, stopped, paused or resumed.",
+            "A stream came or went (`sourceOnline`, `sourceOffline`), the program was started, stopped, paused or resumed, or an \
+             output is in another state.",
             object(
                 &[
                     (
                         "event",
                         json!({"type": "string", "enum": [
                             "sourceOnline", "sourceOffline", "streamStart", "streamStop", "streamPause", "streamResume",
+                            "outputState",
                         ]}),
                     ),
                     ("stream", json!({"type": "string"})),
                 ],
-                &[("reason", nullable_text.clone()), ("state", json!({"type": "string"}))],
+                &[
+                    ("reason", nullable_text.clone()),
+                    ("state", json!({"type": "string"})),
+                    ("output", json!({"type": "string"})),
+                ],
             ),
         ),
         ("event", "A moment that a pack has found.", json!({"type": "object"})),

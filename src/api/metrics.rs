@@ -21,6 +21,7 @@ use crate::base::tasks::Tasks;
 use crate::bus::{Bus, Group};
 use crate::capture::Captures;
 use crate::events::Events;
+use crate::outputs::{Outputs, State};
 use crate::reading::Reader;
 use crate::record::{Encode, Recorders};
 use crate::sources::push::Push;
@@ -59,6 +60,7 @@ pub(super) struct Sources {
     pub(super) store: Arc<dyn Store>,
     pub(super) push: Push,
     pub(super) rtmp: Rtmp,
+    pub(super) outputs: Outputs,
     pub(super) tasks: Tasks,
     pub(super) clock: Clock,
     pub(super) started: Monotonic,
@@ -205,6 +207,7 @@ impl Collector for Sources {
         self.captures(&mut to)?;
         self.readings(&mut to)?;
         self.rtmp(&mut to)?;
+        self.outputs(&mut to)?;
         self.store(&mut to)
     }
 }
@@ -429,6 +432,37 @@ impl Sources {
             figures.dropped.get(),
         )?;
         to.counter("rtmp_pictures_damaged", "Coded pictures that were damaged", None, figures.damaged.get())
+    }
+
+    fn outputs(&self, to: &mut Writer<'_, '_>) -> fmt::Result {
+        let encoding = self.outputs.encoding();
+        to.histogram("encode", "Time to code one frame of the program", &encoding.times)?;
+        to.counter("encoded_frames", "Frames of the program that were coded", None, encoding.frames)?;
+        to.counter("encoded", "Bytes of coded pictures", Some(&Unit::Bytes), encoding.bytes)?;
+        to.counter("encoder_repeats", "Frames that were the last one again", None, encoding.repeats)?;
+        to.counter("encoder_left_out", "Frames there was no time to code", None, encoding.left_out)?;
+        let halved = encoding.halved;
+        to.counter("encoder_halved", "Frames left out on purpose, every second one", None, halved)?;
+        to.counter("encoder_failures", "Encoders that failed", None, encoding.failures)?;
+        to.counter("encoder_steps", "Changes of the encoder's effort", None, encoding.steps)?;
+        let lanes = self.outputs.lanes();
+        to.gauge("encoders", "Encodes that run", None, lanes.len() as f64)?;
+        let fps = lanes.iter().map(|lane| lane.fps).fold(0.0, f64::max);
+        to.gauge("encoder_fps", "Frames a second that come out", None, fps)?;
+        let kbps: f64 = lanes.iter().map(|lane| lane.kbps).sum();
+        to.gauge("encoder_bits_per_second", "Of all encodes, pictures only", None, kbps * 1000.0)?;
+        let views = self.outputs.all();
+        let of = || views.iter().map(|view| [("output", view.definition.id.as_str())]);
+        let live = views.iter().map(|view| f64::from(u8::from(view.shown.state == State::Live)));
+        to.gauges("output_live", "Whether it takes the program", None, of().zip(live))?;
+        let sent = views.iter().map(|view| view.shown.sent);
+        to.counters("output_sent", "Bytes sent", Some(&Unit::Bytes), of().zip(sent))?;
+        let reconnects = views.iter().map(|view| view.shown.reconnects);
+        to.counters("output_reconnects", "Times it came back", None, of().zip(reconnects))?;
+        let dropped = views.iter().map(|view| view.shown.dropped);
+        to.counters("output_dropped_frames", "Pictures dropped for it", None, of().zip(dropped))?;
+        let queued = views.iter().map(|view| view.queued.1 as f64);
+        to.gauges("output_queue", "Bytes that wait for it", Some(&Unit::Bytes), of().zip(queued))
     }
 
     fn store(&self, to: &mut Writer<'_, '_>) -> fmt::Result {

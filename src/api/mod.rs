@@ -13,9 +13,11 @@ mod fan;
 mod follow;
 mod frames;
 mod guard;
+mod hls;
 mod layers;
 mod listener;
 mod metrics;
+mod outputs;
 mod packs;
 mod page;
 mod program;
@@ -49,6 +51,7 @@ use crate::compose::Keeper;
 use crate::compose::assets::Assets;
 use crate::controls::Controls;
 use crate::events::Events;
+use crate::outputs::Outputs;
 use crate::reading::{Reader, Watch};
 use crate::record::Recorders;
 use crate::sources::push::Push;
@@ -77,6 +80,7 @@ pub struct Parts {
     pub cleanup: Cleanup,
     pub keeper: Keeper,
     pub assets: Assets,
+    pub outputs: Outputs,
 }
 
 /// What handlers see. Cheap to clone.
@@ -100,6 +104,7 @@ pub struct Inner {
     cleanup: Cleanup,
     keeper: Keeper,
     assets: Assets,
+    outputs: Outputs,
     fans: fan::Fans,
     meters: Arc<metrics::Meters>,
     rate: rate::Rate,
@@ -142,6 +147,7 @@ impl Api {
             cleanup,
             keeper,
             assets,
+            outputs,
         } = parts;
         let (started, started_at) = (clock.now(), clock.wall());
         let meters = metrics::Meters::new(metrics::Sources {
@@ -154,6 +160,7 @@ impl Api {
             store: Arc::clone(&store),
             push: push.clone(),
             rtmp,
+            outputs: outputs.clone(),
             tasks: tasks.clone(),
             clock: clock.clone(),
             started,
@@ -178,6 +185,7 @@ impl Api {
             cleanup,
             keeper,
             assets,
+            outputs,
             fans,
             meters,
             rate,

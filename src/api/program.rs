@@ -3,12 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Api;
 use super::error::Problem;
 use super::extract::Body;
+use super::outputs::{self, Encoder, OutputStatus};
 use crate::base::error::{Error, Result};
 use crate::compose::{Action, State as ShowState};
 
@@ -45,8 +45,12 @@ pub(super) struct ProgramStatus {
     duplicated_frames: u64,
     /// Time on air.
     uptime_seconds: f64,
-    #[schema(value_type = Vec<Object>)]
-    outputs: Vec<Value>,
+    /// Frames that were sent again because there was no new one.
+    repeated_frames: u64,
+    /// Frames that there was no time to encode.
+    skipped_frames: u64,
+    encoders: Vec<Encoder>,
+    outputs: Vec<OutputStatus>,
 }
 
 /// What a frame takes, in ms.
@@ -68,6 +72,7 @@ pub(super) async fn status(State(api): State<Api>) -> Json<ProgramStatus> {
 
 pub(super) fn shape(api: &Api) -> ProgramStatus {
     let (scene, show, figures) = (api.keeper.scene(), api.keeper.show(), api.keeper.figures());
+    let encoding = api.outputs.encoding();
     let on_air = show.since.map_or(0.0, |since| api.clock.wall().0.duration_since(since.0).as_secs_f64());
     ProgramStatus {
         state: show.state.word(),
@@ -86,7 +91,10 @@ pub(super) fn shape(api: &Api) -> ProgramStatus {
         dropped_frames: figures.dropped,
         duplicated_frames: figures.duplicated,
         uptime_seconds: on_air.max(0.0),
-        outputs: Vec::new(),
+        repeated_frames: encoding.repeats,
+        skipped_frames: encoding.left_out,
+        encoders: api.outputs.lanes().iter().map(outputs::encoder).collect(),
+        outputs: api.outputs.all().iter().map(outputs::status).collect(),
     }
 }
 

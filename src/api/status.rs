@@ -72,6 +72,7 @@ pub(super) async fn health(State(api): State<Api>) -> Response {
     let components = BTreeMap::from([
         ("capture", Component::of(api.captures.trouble())),
         ("recordings", Component::of(api.recorders.trouble())),
+        ("outputs", Component::of(api.outputs.trouble())),
         ("bus", Component::of(away(api.bus.kind(), api.bus.health()))),
         ("store", Component::of(away(api.store.kind(), api.store.health()))),
         ("tasks", Component { status: "ok", detail: Some(format!("{panics} panics since the start")) }),

@@ -20,6 +20,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Api;
 use super::error::Problem;
+use super::outputs;
 use super::program;
 use super::publish::oversize;
 use super::streams::shape;
@@ -137,6 +138,7 @@ impl Client<'_> {
         let mut changes = self.api.registry.changes();
         let mut events = self.api.events.subscribe();
         let mut shows = self.api.keeper.shows();
+        let mut outputs = self.api.outputs.events();
         let mut news = self.api.keeper.news().watch();
         let mut metrics = interval(METRICS_EVERY);
         metrics.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -156,6 +158,11 @@ impl Client<'_> {
                 },
                 show = shows.recv() => match show {
                     Ok((action, show)) => self.show(action, show).await,
+                    Err(RecvError::Lagged(_)) => self.hello().await,
+                    Err(RecvError::Closed) => return Gone,
+                },
+                event = outputs.recv() => match event {
+                    Ok(event) => self.stream_event(outputs::event(&event)).await,
                     Err(RecvError::Lagged(_)) => self.hello().await,
                     Err(RecvError::Closed) => return Gone,
                 },
@@ -229,31 +236,32 @@ impl Client<'_> {
         Ok(())
     }
 
-    async fn show(&mut self, action: Action, show: Show) -> Result<(), Gone> {
+    async fn stream_event(&mut self, payload: Value) -> Result<(), Gone> {
         if !self.topics.contains("streamEvent") {
             return Ok(());
         }
+        self.send("streamEvent", payload).await
+    }
+
+    async fn show(&mut self, action: Action, show: Show) -> Result<(), Gone> {
         let event = match action {
             Action::Start => "streamStart",
             Action::Stop => "streamStop",
             Action::Pause => "streamPause",
             Action::Resume => "streamResume",
         };
-        self.send("streamEvent", json!({ "event": event, "stream": "program", "state": show.state.word() }))
-            .await
+        let payload = json!({ "event": event, "stream": "program", "state": show.state.word() });
+        self.stream_event(payload).await
     }
 
     async fn change(&mut self, change: &Change) -> Result<(), Gone> {
-        if !self.topics.contains("streamEvent") {
-            return Ok(());
-        }
         let payload = match change {
             Change::Online(name) => json!({ "event": "sourceOnline", "stream": name }),
             Change::Offline { name, reason } => {
                 json!({ "event": "sourceOffline", "stream": name, "reason": reason })
             }
         };
-        self.send("streamEvent", payload).await
+        self.stream_event(payload).await
     }
 
     async fn event(&mut self, event: &Event) -> Result<(), Gone> {

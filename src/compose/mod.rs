@@ -6,6 +6,7 @@
 
 pub mod assets;
 mod documents;
+mod frames;
 mod keeper;
 mod news;
 pub mod offline;
@@ -14,6 +15,7 @@ mod show;
 mod studio;
 mod world;
 
+pub use frames::{Frames, Newest};
 pub use keeper::{Done, Figures, Keeper, Parts};
 pub use news::{Batch, Missed, News, merged, text_of};
 pub use show::{Action, Show, State};

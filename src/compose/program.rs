@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tracing::{error, info};
 
 use super::assets::Assets;
+use super::frames::Frames;
 use super::keeper::{Figures, Keeper};
 use super::show::State;
 use super::studio::Studio;
@@ -32,6 +33,8 @@ pub struct Parts {
     pub keeper: Keeper,
     pub assets: Assets,
     pub registry: Registry,
+    /// Where frames go while the program is on air.
+    pub frames: Frames,
     pub clock: Clock,
     pub tasks: Tasks,
 }
@@ -57,7 +60,7 @@ const STACK: usize = 8 << 20;
 /// # Errors
 /// When a thread can't be started.
 pub fn start(parts: Parts) -> Result<()> {
-    let Parts { settings, keeper, assets, registry, clock, tasks } = parts;
+    let Parts { settings, keeper, assets, registry, frames, clock, tasks } = parts;
     let runtime = Handle::current();
     // The newest frame is what counts.
     let (fresh, inbox) =
@@ -73,7 +76,7 @@ pub fn start(parts: Parts) -> Result<()> {
             Ok(studio) => studio,
             Err(e) => return error!(error = %e, "the program can't be composed"),
         };
-        let beat = Beat { settings, keeper, registry, clock, fresh, live, studio };
+        let beat = Beat { settings, keeper, registry, frames, clock, fresh, live, studio };
         let pool = pool(&own);
         match pool {
             Ok(pool) => pool.install(|| beat.run(&own)),
@@ -98,6 +101,7 @@ struct Beat {
     settings: config::Compositor,
     keeper: Keeper,
     registry: Registry,
+    frames: Frames,
     clock: Clock,
     fresh: Sender<Fresh>,
     live: Live,
@@ -136,6 +140,7 @@ impl Beat {
             let changed = unsettled && !empty;
             if !wanted && !changed {
                 told.rest();
+                self.frames.clear();
                 std::thread::sleep(IDLE);
                 (beat, begun) = (0, self.clock.now());
                 continue;
@@ -151,6 +156,9 @@ impl Beat {
                 Some(shown) if show.state == State::Paused => Arc::clone(shown),
                 _ => engine.step(&scene, &self.live, &mut self.studio, show.time(due.max(begun))),
             };
+            if show.state != State::Idle {
+                self.frames.give(&frame);
+            }
             let after = self.clock.now();
             told.frame(after.since(due.max(now)));
             let same = shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &frame));

@@ -34,10 +34,12 @@ pub enum Collection {
     Scene,
     /// What is known of files that layers show.
     Assets,
+    /// Where the program goes.
+    Outputs,
 }
 
 impl Collection {
-    pub const ALL: [Self; 4] = [Self::Streams, Self::Settings, Self::Scene, Self::Assets];
+    pub const ALL: [Self; 5] = [Self::Streams, Self::Settings, Self::Scene, Self::Assets, Self::Outputs];
 
     /// What it is called where it is kept. Never changes.
     const fn name(self) -> &'static str {
@@ -46,6 +48,7 @@ impl Collection {
             Self::Settings => "settings",
             Self::Scene => "scene",
             Self::Assets => "assets",
+            Self::Outputs => "outputs",
         }
     }
 }

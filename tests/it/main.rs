@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod air;
+mod air_api;
+mod air_faults;
+mod air_nginx;
 mod api;
 mod bad_input;
 mod browser;

@@ -377,6 +377,49 @@ fn samples() -> Vec<Calls> {
         operation(get.clone(), "/stream/status", vec![call("/stream/status", 200)]),
         operation(
             post.clone(),
+            "/stream/outputs",
+            vec![
+                call("/stream/outputs", 201)
+                    .with(JSON, r#"{"id":"far","url":"rtmp://127.0.0.1:9/live","key":"k","enabled":false}"#),
+                call("/stream/outputs", 201).with(JSON, r#"{"id":"near","type":"file","name":"show"}"#),
+                call("/stream/outputs", 409).with(JSON, r#"{"id":"near","type":"hls"}"#),
+                call("/stream/outputs", 422)
+                    .with(JSON, r#"{"url":"rtmp://127.0.0.1:9/live/k","videoCodec":"vp9"}"#),
+                call("/stream/outputs", 400).with(JSON, "{"),
+                call("/stream/outputs", 415),
+                call("/stream/outputs", 403).with(FOREIGN, "{}"),
+            ],
+        ),
+        operation(get.clone(), "/stream/outputs", vec![call("/stream/outputs", 200)]),
+        operation(
+            get.clone(),
+            "/stream/outputs/{id}",
+            vec![call("/stream/outputs/far", 200), call("/stream/outputs/nothing", 404)],
+        ),
+        operation(
+            put.clone(),
+            "/stream/outputs/{id}",
+            vec![
+                call("/stream/outputs/far", 200).with(JSON, r#"{"bitrateKbps":2000}"#),
+                call("/stream/outputs/far", 422).with(JSON, r#"{"bitrateKbps":0}"#),
+                call("/stream/outputs/far", 400).with(JSON, "{"),
+                call("/stream/outputs/far", 415),
+                call("/stream/outputs/far", 403).with(FOREIGN, "{}"),
+                call("/stream/outputs/nothing", 404).with(JSON, "{}"),
+            ],
+        ),
+        operation(
+            delete.clone(),
+            "/stream/outputs/{id}",
+            vec![
+                call("/stream/outputs/near", 200),
+                call("/stream/outputs/near", 404),
+                call("/stream/outputs/far", 403).with(FOREIGN, ""),
+            ],
+        ),
+        operation(get.clone(), "/hls/program/{file}", vec![call("/hls/program/index.m3u8", 404)]),
+        operation(
+            post.clone(),
             "/stream/control",
             vec![
                 call("/stream/control", 200).with(JSON, r#"{"action":"start"}"#),

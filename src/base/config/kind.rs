@@ -49,6 +49,11 @@ pub enum Kind {
     Quality,
     /// Width and height of a picture: `1920x1080`.
     Resolution,
+    /// kbit/s: `2000`, or `2000k`.
+    Bitrate {
+        from: u32,
+        to: u32,
+    },
     Secret,
     /// Secrets by stream name.
     Secrets,
@@ -89,6 +94,9 @@ impl Kind {
             Self::Resolution => {
                 resolution(value.as_str()?).map(|(width, height)| json!(format!("{width}x{height}")))
             }
+            Self::Bitrate { from, to } => {
+                bitrate(value).filter(|n| (u64::from(from)..=u64::from(to)).contains(n)).map(|n| json!(n))
+            }
             Self::Secret => value.as_str().filter(|text| is_secret(text)).map(|text| json!(text)),
             Self::Secrets => secrets(value),
         }
@@ -121,6 +129,7 @@ impl Kind {
             | Self::Login
             | Self::Quality
             | Self::Resolution
+            | Self::Bitrate { .. }
             | Self::Secret => json!(text),
         }
     }
@@ -148,6 +157,7 @@ impl fmt::Display for Kind {
             Self::Url => f.write_str("an address that begins with http:// or https://, without a user name"),
             Self::Token => f.write_str("1 to 200 letters, digits, '-', '_' or '.'"),
             Self::Resolution => f.write_str("width x height in pixels, each even and from 16 to 8192, such as 1920x1080"),
+            Self::Bitrate { from, to } => write!(f, "kbit/s from {from} to {to}, such as 2000 or 2000k"),
             Self::Login => f.write_str("a channel's login: 1 to 25 letters, digits or '_'"),
             Self::Quality => f.write_str("lines such as 720p or 720p60, best, source or worst"),
             Self::Secret => f.write_str("ASCII text without spaces, quoted if it looks like a number"),
@@ -257,6 +267,13 @@ pub(super) fn resolution(text: &str) -> Option<(u32, u32)> {
     };
     let (width, height) = text.split_once(['x', 'X'])?;
     Some((side(width)?, side(height)?))
+}
+
+fn bitrate(value: &Value) -> Option<u64> {
+    let Some(text) = value.as_str() else { return whole(value) };
+    let digits = text.strip_suffix(['k', 'K']).unwrap_or(text);
+    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    digits.parse().ok().filter(|_| plain)
 }
 
 fn quality(text: &str) -> Option<String> {

@@ -12,7 +12,7 @@ pub fn find(key: &str) -> Option<&'static Setting> {
 }
 
 /// Sections of parts that aren't built yet: taken without a look inside, with a note.
-pub const LATER_SECTIONS: &[&str] = &["clips", "hooks", "outputs"];
+pub const LATER_SECTIONS: &[&str] = &["clips", "hooks"];
 
 /// `production` makes JSON the default format of the log.
 pub(super) const NODE_ENV: &str = "NODE_ENV";
@@ -405,6 +405,72 @@ pub static SETTINGS: &[Setting] = &[
         Kind::Size { unit: "GB", from: 0.001, to: 1e6 },
         Whole(10),
         "Room for all of them together.",
+    ),
+    setting(
+        "outputs.url",
+        Kind::Secret,
+        Null,
+        "Where the program goes when it is on air, with the key in it: rtmp://, rtmps:// or srt://. More outputs are made through the API.",
+    )
+    .env(&["STREAM_URL"])
+    .or_null(),
+    setting(
+        "outputs.video_codec",
+        Kind::words(&["h264", "vp8", "vp9"]),
+        Text("h264"),
+        "How pictures are coded where an output says nothing; RTMP, SRT and HLS always take h264.",
+    )
+    .env(&["STREAM_CODEC"]),
+    setting(
+        "outputs.bitrate",
+        Kind::Bitrate { from: 100, to: 50_000 },
+        Whole(4000),
+        "Bits a second of the pictures where an output says nothing.",
+    )
+    .env(&["STREAM_BITRATE"]),
+    setting(
+        "outputs.preset",
+        Kind::words(&[
+            "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
+        ]),
+        Text("veryfast"),
+        "How much work goes into a coded picture; less by itself when the machine can't keep up.",
+    )
+    .env(&["FFMPEG_PRESET", "STREAM_PRESET"]),
+    setting(
+        "outputs.hwaccel",
+        Kind::Word { words: &["none", "auto", "nvenc", "qsv", "vaapi"], also: &[("cuda", "nvenc")] },
+        Text("none"),
+        "Hardware that encodes H.264; where it is not there, the processor does.",
+    )
+    .env(&["FFMPEG_HWACCEL"]),
+    setting("outputs.audio", Kind::Flag, Flag(true), "Whether outputs have sound, which is silent when there is none.")
+        .env(&["AUDIO_ENABLED"]),
+    setting(
+        "outputs.audio_codec",
+        Kind::words(&["aac", "opus"]),
+        Text("aac"),
+        "How sound is coded where an output says nothing; RTMP, SRT, HLS and MP4 always take aac.",
+    )
+    .env(&["AUDIO_CODEC", "STREAM_AUDIO_CODEC"]),
+    setting(
+        "outputs.audio_bitrate",
+        Kind::Bitrate { from: 32, to: 320 },
+        Whole(128),
+        "Bits a second of the sound where an output says nothing.",
+    )
+    .env(&["AUDIO_BITRATE", "STREAM_AUDIO_BITRATE"]),
+    setting(
+        "outputs.connect_seconds",
+        Kind::Seconds { from: 0.5, to: 60.0 },
+        Whole(10),
+        "How long a destination may take to accept the program before it is tried again.",
+    ),
+    setting(
+        "outputs.stall_seconds",
+        Kind::Seconds { from: 1.0, to: 120.0 },
+        Whole(10),
+        "A destination that takes nothing for so long is connected anew.",
     ),
     setting(
         "egress.allow_private",

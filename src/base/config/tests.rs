@@ -269,6 +269,7 @@ fn every_setting_reaches_the_configuration() {
             Kind::Token | Kind::Login => json!("elsewhere"),
             Kind::Quality => json!("480p30"),
             Kind::Resolution => json!("1280x720"),
+            Kind::Bitrate { .. } => json!(200),
             Kind::Secret => json!("hunter2"),
             Kind::Secrets => json!({"camera1": "hunter2", "*": "hunter3"}),
         };

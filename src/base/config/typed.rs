@@ -91,6 +91,7 @@ pub struct Config {
     pub capture: Capture,
     pub packs: Packs,
     pub compositor: Compositor,
+    pub outputs: Outputs,
     pub egress: Egress,
     pub store: Store,
     pub bus: Bus,
@@ -288,6 +289,26 @@ pub struct Compositor {
     pub max_assets_bytes: u64,
 }
 
+/// Where the program goes, and how it is coded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outputs {
+    /// With its key.
+    pub url: Option<Secret>,
+    /// `h264`, `vp8` or `vp9`.
+    pub video_codec: String,
+    pub kbps: u32,
+    /// One of x264's presets, `ultrafast` to `veryslow`.
+    pub preset: String,
+    /// `none`, `auto`, `nvenc`, `qsv` or `vaapi`.
+    pub hwaccel: String,
+    pub audio: bool,
+    /// `aac` or `opus`.
+    pub audio_codec: String,
+    pub audio_kbps: u32,
+    pub connect: Duration,
+    pub stall: Duration,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Egress {
     /// Whether addresses from outside may lead into private networks.
@@ -364,6 +385,7 @@ impl Config {
                 max_evidence_bytes: values.some_gigabytes("packs.max_evidence_gb").expect("it is never null"),
             },
             compositor: Compositor::build(values),
+            outputs: Outputs::build(values),
             egress: Egress {
                 allow_private: values.flag("egress.allow_private"),
                 allow: values.list("egress.allow"),
@@ -395,6 +417,23 @@ impl Compositor {
             max_asset_bytes: values.megabytes("compositor.max_asset_mb"),
             max_assets: values.whole("compositor.max_assets"),
             max_assets_bytes: values.some_gigabytes("compositor.max_assets_gb").expect("it is never null"),
+        }
+    }
+}
+
+impl Outputs {
+    fn build(values: &Values) -> Self {
+        Self {
+            url: values.some_text("outputs.url").map(Secret::new),
+            video_codec: values.text("outputs.video_codec").to_owned(),
+            kbps: values.whole("outputs.bitrate"),
+            preset: values.text("outputs.preset").to_owned(),
+            hwaccel: values.text("outputs.hwaccel").to_owned(),
+            audio: values.flag("outputs.audio"),
+            audio_codec: values.text("outputs.audio_codec").to_owned(),
+            audio_kbps: values.whole("outputs.audio_bitrate"),
+            connect: values.seconds("outputs.connect_seconds"),
+            stall: values.seconds("outputs.stall_seconds"),
         }
     }
 }

@@ -1,0 +1,101 @@
+//! Destinations that fail: each is a state with a reason, ends by itself, and disturbs no other.
+
+use serde_json::json;
+
+use crate::air::{SMALL, files, red};
+use crate::air_nginx::{Nginx, Received};
+use crate::harness::Server;
+use crate::tools::sooner_or_later;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_dies_is_reached_again_and_the_other_destination_has_no_gap() {
+    let mut nginx = Nginx::start().await;
+    let server = Server::start(&SMALL).await;
+    server.ask(reqwest::Method::POST, "/stream/layers", &red()).await;
+    server.output(&json!({"id": "far", "url": nginx.url("live/sesame")})).await;
+    server.output(&json!({"id": "near", "type": "file", "name": "show"})).await;
+    server.control("start").await;
+    server.until_state("far", "live").await;
+    server.on_air_for(60.0).await;
+    nginx.kill();
+    server.until_state("far", "reconnecting").await;
+    let lost = server.get("/stream/outputs/far").await.json();
+    assert!(!lost["lastError"].as_str().unwrap().is_empty());
+    assert!(!lost.to_string().contains("sesame"), "{lost}");
+    let health = server.get("/health").await.json();
+    assert_eq!(health["components"]["outputs"]["status"], "degraded", "{health}");
+    server.on_air_for(60.0).await;
+    nginx.begin().await;
+    server.until_state("far", "live").await;
+    let back = server.get("/stream/outputs/far").await.json();
+    assert_eq!(back["reconnects"], 1);
+    server.on_air_for(60.0).await;
+    server.control("stop").await;
+    for id in ["far", "near"] {
+        server.until_state(id, "idle").await;
+    }
+    let file = files(&server.folder().join("recordings"), "show");
+    assert_eq!(file.len(), 1);
+    let whole = Received::of(&file[0]).await;
+    whole.is_whole(30.0, 60);
+    assert!(whole.pictures.len() >= 180, "{}", whole.pictures.len());
+    let kept = nginx.kept();
+    assert_eq!(kept.len(), 2);
+    Received::of(&kept[1]).await.is_whole(30.0, 60);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_way_to_fail_is_a_state_with_a_reason() {
+    let nginx = Nginx::start().await;
+    // Accepts, and never says a word.
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let closed = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+    let mut settings = SMALL.to_vec();
+    settings.push(("outputs.connect_seconds", "1"));
+    let server = Server::start(&settings).await;
+    let silent_url = format!("rtmp://{}/live/sesame", silent.local_addr().unwrap());
+    server.output(&json!({"id": "silent", "url": silent_url})).await;
+    server.output(&json!({"id": "closed", "url": format!("rtmp://{closed}/live/sesame")})).await;
+    server.output(&json!({"id": "nowhere", "url": "rtmp://nowhere.invalid/live/sesame"})).await;
+    server.output(&json!({"id": "refused", "url": nginx.url("closed/sesame")})).await;
+    server.output(&json!({"id": "plain", "url": nginx.url("live/x").replace("rtmp:", "rtmps:")})).await;
+    server.output(&json!({"id": "fine", "url": nginx.url("live/sesame")})).await;
+    server.control("start").await;
+    server.until_state("fine", "live").await;
+    for id in ["silent", "closed", "nowhere", "refused", "plain"] {
+        let failed = async || {
+            let output = server.get(&format!("/stream/outputs/{id}")).await.json();
+            let lost = ["reconnecting", "failed"].contains(&output["state"].as_str().unwrap());
+            lost && output["lastError"].is_string()
+        };
+        sooner_or_later(&format!("{id} has failed"), failed).await;
+        let output = server.get(&format!("/stream/outputs/{id}")).await.json();
+        assert!(!output.to_string().contains("sesame"), "{output}");
+    }
+    assert_eq!(server.state_of("fine").await, "live");
+    let health = server.get("/health").await.json();
+    assert_eq!(health["status"], "degraded");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_in_this_network_is_for_the_operator_only() {
+    let nginx = Nginx::start().await;
+    let url = nginx.url("live/sesame");
+    let settings = [SMALL[0], SMALL[1], SMALL[2], ("outputs.url", url.as_str())];
+    let server = Server::start(&settings).await;
+    server.output(&json!({"id": "api", "url": nginx.url("live/other")})).await;
+    server.control("start").await;
+    server.until_state("stream", "live").await;
+    sooner_or_later("it is refused", async || {
+        let output = server.get("/stream/outputs/api").await.json();
+        output["lastError"].as_str().is_some_and(|error| error.contains("loopback"))
+    })
+    .await;
+    let fixed = server.get("/stream/outputs/stream").await;
+    assert!(!fixed.text().contains("sesame"), "{}", fixed.text());
+    server.put("/stream/outputs/stream", &json!({"enabled": false})).await.problem(409);
+    server.delete("/stream/outputs/stream").await.problem(409);
+    server.stop().await;
+}
