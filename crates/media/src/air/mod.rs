@@ -22,7 +22,7 @@ mod video;
 use bytes::Bytes;
 
 pub(crate) use outlet::listen;
-pub use outlet::{Limits, Outlet, OutletError, Way, redacted};
+pub use outlet::{Limits, Outlet, OutletError, Peer, Way, redacted};
 pub use preset::{Acceleration, Preset};
 pub use segmenter::{Segment, Segmenter};
 pub use sound::{RATE, SoundEncoder};

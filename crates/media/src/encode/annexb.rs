@@ -29,6 +29,44 @@ pub(crate) fn with_lengths(stream: &[u8]) -> Bytes {
     out.into()
 }
 
+/// Back to start codes: units of `data` after their lengths, with the parameter sets of `record` before those of a keyframe; a
+/// decoder that begins there wants them before anything else. What is cut short ends there.
+pub(crate) fn with_start_codes(data: &[u8], record: Option<&[u8]>) -> Vec<u8> {
+    const CODE: [u8; 4] = [0, 0, 0, 1];
+    let mut out = Vec::with_capacity(data.len() + 128);
+    for unit in record.into_iter().flat_map(parameter_sets) {
+        out.extend_from_slice(&CODE);
+        out.extend_from_slice(unit);
+    }
+    let mut rest = data;
+    while let Some((length, after)) = rest.split_first_chunk::<4>() {
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+        let Some((unit, after)) = after.split_at_checked(length) else { break };
+        out.extend_from_slice(&CODE);
+        out.extend_from_slice(unit);
+        rest = after;
+    }
+    out
+}
+
+/// The units in an AVCDecoderConfigurationRecord, as far as it is whole.
+fn parameter_sets(record: &[u8]) -> Vec<&[u8]> {
+    let (mut units, mut rest) = (Vec::new(), record.get(5..).unwrap_or_default());
+    for mask in [0x1f, 0xff] {
+        let Some((count, after)) = rest.split_first() else { break };
+        rest = after;
+        for _ in 0..count & mask {
+            let Some((length, after)) = rest.split_first_chunk::<2>() else { return units };
+            let Some((unit, after)) = after.split_at_checked(u16::from_be_bytes(*length).into()) else {
+                return units;
+            };
+            units.push(unit);
+            rest = after;
+        }
+    }
+    units
+}
+
 /// The AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1) of the parameter sets in `stream`.
 pub(crate) fn configuration(stream: &[u8]) -> Option<Vec<u8>> {
     let of_type = |kind: u8| units(stream).filter(move |unit| unit[0] & 0x1f == kind).collect::<Vec<_>>();
@@ -70,6 +108,11 @@ mod tests {
         let record = configuration(&stream).unwrap();
         assert_eq!(record[..8], [1, 100, 0, 30, 0xff, 0xe1, 0, 5]);
         assert_eq!(record[13..], [1, 0, 2, 0x68, 7, 0xfd, 0xf8, 0xf8, 0]);
+        let back = with_start_codes(&with_lengths(&stream), Some(&record));
+        assert_eq!(units(&back).collect::<Vec<_>>(), units(&stream).collect::<Vec<_>>());
+        for cut in 0..record.len() {
+            with_start_codes(&record[..cut], Some(&record[..cut]));
+        }
     }
 
     #[test]

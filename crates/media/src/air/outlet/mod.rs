@@ -40,6 +40,15 @@ pub struct Limits {
     pub stall: Duration,
 }
 
+/// Who a URL leads to.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Peer {
+    /// What the name in the URL stands for.
+    pub address: Option<IpAddr>,
+    /// Certificates (PEM) trusted for `rtmps` besides this machine's own.
+    pub authorities: Option<PathBuf>,
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { connect: Duration::from_secs(10), stall: Duration::from_secs(10) }
@@ -98,7 +107,8 @@ impl Outlet {
         Self::open_at(way, None, tracks, limits, stop)
     }
 
-    /// The same; with `address` the name in the URL is not looked up again: for URLs whose address has been checked.
+    /// The same; with `address` the name in the URL is not looked up again: for URLs whose address has been checked. It is also
+    /// the only way to be ended in time while a name is looked up, which nothing interrupts.
     ///
     /// # Errors
     /// As [`Outlet::open`].
@@ -109,12 +119,26 @@ impl Outlet {
         limits: Limits,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, OutletError> {
+        Self::open_to(way, &Peer { address, authorities: None }, tracks, limits, stop)
+    }
+
+    /// The same, with all that can be known of the server before.
+    ///
+    /// # Errors
+    /// As [`Outlet::open`].
+    pub fn open_to(
+        way: &Way,
+        peer: &Peer,
+        tracks: &Tracks,
+        limits: Limits,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, OutletError> {
         crate::init();
         way.takes(tracks)?;
         let to = match way {
             Way::Mp4(path) => To::File(Box::new(File::create(path, tracks)?)),
             Way::Flv(_) | Way::MpegTs(_) | Way::WebM(_) => {
-                To::Muxer(Box::new(Muxer::open(way, address, tracks, limits, stop)?))
+                To::Muxer(Box::new(Muxer::open(way, peer, tracks, limits, stop)?))
             }
         };
         Ok(Self { to, base: None, has_sound: tracks.sound.is_some(), last: [None; 2] })

@@ -7,7 +7,6 @@
 )]
 
 use std::ffi::{CStr, CString};
-use std::net::IpAddr;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,8 +19,9 @@ use ffmpeg_next::{Dictionary, Error, Packet as Raw, Rational, ffi};
 
 use super::heard::{self, Heard};
 use super::secret::scrubbed;
-use super::{Limits, OutletError, Way};
+use super::{Limits, OutletError, Peer, Way};
 use crate::air::{Packet, RATE, SoundCodec, TICKS, Track, Tracks, VideoCodec};
+use crate::encode::annexb;
 use crate::live::{Options, target};
 
 /// How long ending may take.
@@ -40,7 +40,8 @@ pub(super) struct Muxer {
     way: Way,
     /// What a unit of each stream's time is.
     bases: [Rational; 2],
-    begun: bool,
+    /// The record with the parameter sets, where the container takes pictures with start codes.
+    start_codes: Option<Bytes>,
 }
 
 // SAFETY: FFmpeg binds no context to a thread; it is used through `&mut` and dropped by one owner.
@@ -89,12 +90,12 @@ impl Watch {
 impl Muxer {
     pub(super) fn open(
         way: &Way,
-        address: Option<IpAddr>,
+        peer: &Peer,
         tracks: &Tracks,
         limits: Limits,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, OutletError> {
-        let (url, format, options) = destination(way, address, limits)?;
+        let (url, format, options) = destination(way, peer, limits)?;
         let watch = Arc::new(Watch {
             stop,
             began: now(),
@@ -109,7 +110,6 @@ impl Muxer {
         if let Err(error) = opened {
             return Err(muxer.not_opened(error, &said));
         }
-        muxer.begun = true;
         muxer.watch.until.store(u64::MAX, Ordering::Relaxed);
         Ok(muxer)
     }
@@ -139,8 +139,9 @@ impl Muxer {
             (*context).avoid_negative_ts = 0;
         }
         let bases = [Rational(1, TICKS.cast_signed()); 2];
+        let start_codes = matches!(way, Way::MpegTs(_)).then(|| tracks.picture.config.clone());
         let mut muxer =
-            Self { context, watch, _interrupt: interrupt.guard, way: way.clone(), bases, begun: false };
+            Self { context, watch, _interrupt: interrupt.guard, way: way.clone(), bases, start_codes };
         muxer.add_picture(tracks).ok_or_else(missing)?;
         if tracks.sound.is_some() {
             muxer.add_sound(tracks).ok_or_else(missing)?;
@@ -151,7 +152,8 @@ impl Muxer {
     fn add_picture(&mut self, tracks: &Tracks) -> Option<()> {
         let track = &tracks.picture;
         let rate = Rational(track.fps.cast_signed(), 1);
-        let (stream, parameters) = self.add(i64::from(track.kbps), &track.config)?;
+        let config = if self.start_codes.is_some() { Bytes::new() } else { track.config.clone() };
+        let (stream, parameters) = self.add(i64::from(track.kbps), &config)?;
         // SAFETY: both are live until the context is freed; these are plain fields.
         unsafe {
             (*parameters).codec_type = ffi::AVMediaType::AVMEDIA_TYPE_VIDEO;
@@ -286,7 +288,13 @@ impl Muxer {
 
     pub(super) fn write(&mut self, packet: &Packet, base: i64) -> Result<(), OutletError> {
         let index = usize::from(packet.track == Track::Sound);
-        let mut raw = Raw::copy(&packet.data);
+        let mut raw = match &self.start_codes {
+            Some(record) if packet.track == Track::Picture => {
+                let record = packet.keyframe.then_some(&record[..]);
+                Raw::copy(&annexb::with_start_codes(&packet.data, record))
+            }
+            _ => Raw::copy(&packet.data),
+        };
         raw.set_stream(index);
         raw.set_pts(Some(packet.pts - base));
         raw.set_dts(Some(packet.dts - base));
@@ -310,14 +318,13 @@ impl Muxer {
         u64::try_from(written).unwrap_or(0)
     }
 
-    pub(super) fn finish(mut self) -> Result<(), OutletError> {
+    pub(super) fn finish(self) -> Result<(), OutletError> {
         self.watch.ending.store(true, Ordering::Relaxed);
         self.watch.allow(if self.watch.stopped() { FINISH_AT_ONCE } else { FINISH });
         let heard = Heard::start();
         // SAFETY: the header was written; nothing is written after this. Closing sets the pointer to null.
         let status = unsafe {
             let trailer = ffi::av_write_trailer(self.context);
-            self.begun = false;
             let closed = ffi::avio_closep(&raw mut (*self.context).pb);
             if trailer < 0 { trailer } else { closed }
         };
@@ -385,7 +392,7 @@ impl Drop for Muxer {
 /// URL, format and options.
 type Destination = (String, &'static CStr, Vec<(&'static str, String)>);
 
-fn destination(way: &Way, address: Option<IpAddr>, limits: Limits) -> Result<Destination, OutletError> {
+fn destination(way: &Way, peer: &Peer, limits: Limits) -> Result<Destination, OutletError> {
     let (url, schemes, format): (_, &[&str], _) = match way {
         Way::Flv(url) => (url, &["rtmp", "rtmps"], c"flv"),
         Way::MpegTs(url) => (url, &["srt"], c"mpegts"),
@@ -405,14 +412,19 @@ fn destination(way: &Way, address: Option<IpAddr>, limits: Limits) -> Result<Des
             schemes.join(":// or ")
         )));
     }
-    let given = Options { timeout: limits.stall, ..Options::default() };
-    let target =
-        target(url, address, &given).map_err(|e| OutletError::Unsupported(scrubbed(&e.to_string(), url)))?;
+    let given =
+        Options { timeout: limits.stall, authorities: peer.authorities.clone(), ..Options::default() };
+    let target = target(url, peer.address, &given)
+        .map_err(|e| OutletError::Unsupported(scrubbed(&e.to_string(), url)))?;
     let mut options = target.options;
     if format == c"flv" {
         options.push(("send_buffer_size", KERNEL_BUFFER.to_owned()));
         options.push(("tcp_nodelay", "1".to_owned()));
         options.push(("rtmp_live", "live".to_owned()));
+    }
+    if format == c"mpegts" {
+        // What is on its way when it ends has a second to arrive.
+        options.push(("linger", "1".to_owned()));
     }
     Ok((target.url, format, options))
 }
