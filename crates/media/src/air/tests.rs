@@ -381,6 +381,36 @@ fn segments_begin_with_keyframes_and_play_together() {
     assert_eq!(counted.trim(), "60");
 }
 
+#[test]
+fn parts_come_without_waiting_for_a_keyframe_and_play_together() {
+    let (tracks, packets) = programme(&settings(), SoundCodec::Aac, 0, 90);
+    let mut segmenter = Segmenter::parts(&tracks, 200).unwrap();
+    let mut bytes = segmenter.init().to_vec();
+    let mut parts: Vec<_> = packets.iter().filter_map(|packet| segmenter.push(packet)).collect();
+    parts.extend(segmenter.finish());
+    assert_eq!(parts.len(), 15);
+    assert!(parts.iter().all(|part| part.duration == 18_000));
+    let keyframes: Vec<_> = parts.iter().filter(|part| part.keyframe).map(|part| part.start_pts).collect();
+    assert_eq!(keyframes, [0, 180_000]);
+    parts.iter().for_each(|part| bytes.extend(&part.data));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("parts.mp4");
+    std::fs::write(&path, &bytes).unwrap();
+    let counted = ffprobe(
+        &path,
+        &[
+            "-select_streams",
+            "v",
+            "-count_frames",
+            "-show_entries",
+            "stream=nb_read_frames",
+            "-of",
+            "csv=p=0",
+        ],
+    );
+    assert_eq!(counted.trim(), "90");
+}
+
 fn segmenter_init(tracks: &Tracks) -> Bytes {
     Segmenter::new(tracks, 1500).unwrap().init()
 }

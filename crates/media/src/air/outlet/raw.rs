@@ -431,10 +431,11 @@ fn destination(way: &Way, peer: &Peer, limits: Limits) -> Result<Destination, Ou
 
 /// What FFmpeg said of it, or what its number means; without what is secret in `url`.
 fn reason(error: Error, said: &[String], url: &str) -> String {
-    let text = said.last().cloned().unwrap_or_else(|| match error {
-        Error::Other { errno: errno::EPERM } | Error::Unknown | Error::Eof => {
-            "it ended the connection without a reason".to_owned()
-        }
+    let telling = said.iter().rev().find(|line| !line.starts_with("Cannot open connection"));
+    let text = telling.cloned().unwrap_or_else(|| match error {
+        Error::Other { errno: errno::EPERM | errno::EPIPE | errno::ECONNRESET }
+        | Error::Unknown
+        | Error::Eof => "it ended the connection without a reason".to_owned(),
         error => error.to_string(),
     });
     scrubbed(&text, url)

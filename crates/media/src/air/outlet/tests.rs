@@ -136,6 +136,27 @@ fn a_server_gets_headers_and_every_packet_at_its_time_and_is_told_the_end() {
 }
 
 #[test]
+fn times_go_on_past_what_24_bits_of_milliseconds_hold() {
+    let (url, served) = server(|socket| serve(socket, accepting));
+    let mut outlet = open(&url, Limits::default()).unwrap();
+    // Five hours and a bit, in steps of a minute.
+    for number in (0..30 * 3600 * 5 + 3000).step_by(1800) {
+        outlet.write(&packet(Track::Picture, number, 300)).unwrap();
+        outlet.write(&packet(Track::Sound, number * 3000 / 1920, 100)).unwrap();
+    }
+    outlet.finish().unwrap();
+    let events = served.join().unwrap();
+    let times: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Video { timestamp, video: Video::Unit { .. } } => Some(*timestamp),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(times, (0..=301).map(|minute| minute * 60_000).collect::<Vec<_>>());
+}
+
+#[test]
 fn what_is_wrong_with_a_server_is_told_without_the_key() {
     let closed = {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -153,7 +174,8 @@ fn what_is_wrong_with_a_server_is_told_without_the_key() {
     let (ending, ended) = server(drop);
     let (other, others) = server(|mut socket| {
         let _ = socket.write_all(&[b'x'; 4000]);
-        let _ = socket.read_to_end(&mut Vec::new());
+        // Its half of the handshake.
+        let _ = socket.read_exact(&mut [0; 2 * 1536 + 1]);
     });
     let (silent, silence) = server(|mut socket| drop(socket.read_to_end(&mut Vec::new())));
     let secure = |url: &str| url.replace("rtmp:", "rtmps:");
