@@ -1,6 +1,7 @@
 //! Live pictures out: MJPEG for any number of viewers, and the latest frame as one JPEG.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Body;
@@ -126,6 +127,9 @@ pub(super) async fn snapshot(
         let (kept, jpeg) = newest.ok_or_else(|| nothing_yet(&name))?;
         return Ok(frames::picture(&kept, jpeg, HeaderValue::from_static("no-store")));
     }
+    if stream.feed == Feed::Program && stream.viewers() == 0 {
+        wake(&stream).await;
+    }
     let frame = stream.latest().ok_or_else(|| nothing_yet(&name))?;
     let (time, source_time) = (frame.media_time.to_string(), frame.source_time.map(|time| time.to_string()));
     let jpeg = match params.width {
@@ -142,6 +146,15 @@ pub(super) async fn snapshot(
         }
     }
     Ok(response)
+}
+
+/// The program is composed while somebody looks: looks for as long as its layers' streams need to be decoded.
+async fn wake(program: &Arc<Stream>) {
+    const LOOK: Duration = Duration::from_millis(300);
+    let mut viewer = program.view(None);
+    let looked = tokio::time::timeout(LOOK, async { while viewer.next().await.is_some() {} });
+    // That the time is over is how it usually ends; the other way, the stream has.
+    let _ = looked.await;
 }
 
 /// Decoding and encoding take milliseconds: off the workers that serve sockets.

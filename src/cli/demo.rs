@@ -10,13 +10,15 @@ use bytes::Bytes;
 use clap::Args;
 use pixels::jpeg::Encoder;
 use pixels::{I420, Matrix, Range};
+use reqwest::Method;
+use serde_json::{Value, json};
 use sim::hud::portraits;
 use sim::hud::{Drawing, Game, Stage};
 use sim::picture::{Kind, TestPicture};
 use sim::world::{self, World};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::progress::Progress;
 use super::publish::Timed;
@@ -27,7 +29,8 @@ use crate::base::error::{Error, Result};
 use crate::base::tasks::Tasks;
 use crate::streams::StreamName;
 
-/// Start the server, push two moving test pictures and two games to it, and follow four channels of a stand-in Twitch
+/// Start the server, push two moving test pictures and two games to it, follow four channels of a stand-in Twitch, and show a scene
+/// of them as the stream "program"
 ///
 /// The games, a football match and one like Dota, are drawn with their HUDs, so that packs have something to read. Needs no
 /// internet. Its state is kept in data/demo.
@@ -64,6 +67,13 @@ impl Demo {
                 ("football", Show::Match(Game::Football)),
                 ("dota", Show::Match(Game::Dota)),
             ];
+            let own = token.as_ref().map(|token| token.reveal().to_owned());
+            let server = local.clone();
+            pushers.spawn("scene of the demo", async move {
+                if let Err(e) = compose(&server, own.as_deref()).await {
+                    warn!(error = %e, "the demo's scene is not on air");
+                }
+            });
             for (name, show) in shows {
                 let token = token.as_ref().map(|token| token.reveal().to_owned());
                 if let Err(e) = push(&pushers, &local, name, show, token) {
@@ -173,6 +183,35 @@ impl Show {
             }
         }
     }
+}
+
+/// Puts a scene of the demo's streams on air, unless there are layers already: an earlier run's, or what somebody has made of them.
+async fn compose(server: &str, token: Option<&str>) -> Result<()> {
+    const SCENE: &str = include_str!("../../examples/scenes/demo.json");
+    let client = http::client()?;
+    let failed = |e: reqwest::Error| Error::internal("the server can't be asked", e);
+    let ask = async |method: Method, path: &str, body: Option<Value>| -> Result<reqwest::Response> {
+        let mut request = client.request(method, format!("{server}{path}"));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        request.send().await.map_err(failed)?.error_for_status().map_err(failed)
+    };
+    let layers: Value = ask(Method::GET, "/stream/layers", None).await?.json().await.map_err(failed)?;
+    if layers["layers"].as_array().is_some_and(|layers| !layers.is_empty()) {
+        return Ok(());
+    }
+    let mut scene: Value =
+        serde_json::from_str(SCENE).map_err(|e| Error::internal("the demo's scene is not JSON", e))?;
+    (scene["id"], scene["name"]) = (json!("demo"), json!("Demo"));
+    if ask(Method::GET, "/stream/scenes/demo", None).await.is_err() {
+        ask(Method::POST, "/stream/scenes", Some(scene)).await?;
+    }
+    ask(Method::POST, "/stream/scenes/demo/activate", Some(json!({}))).await?;
+    Ok(())
 }
 
 /// Pushes drawn pictures over HTTP, as any publisher would.

@@ -84,9 +84,9 @@ async fn an_event_is_told_once_through_kill_9_and_what_was_told_is_kept() {
     std::fs::create_dir_all(&packs).unwrap();
     std::fs::write(packs.join("pack.toml"), LAMP).unwrap();
     let mut watched = Watched::start(folder).await;
-    let (mut told, mut number) = (BTreeSet::new(), 0);
+    let (mut told, mut number) = (BTreeSet::new(), 0_u8);
     let mut next = |lit| {
-        number = number.wrapping_add(1_u8);
+        number = number.wrapping_add(1);
         lamp(lit, number)
     };
     // When each lighting is interrupted: never; before it is confirmed; as the picture that confirms it comes; when it was told.

@@ -11,7 +11,7 @@ use pixels::convert::i420_to_rgb;
 use pixels::{I420, scale};
 
 /// What each scene shows, and when it is looked at, in seconds of program time.
-const SCENES: [(&str, f64, &str); 10] = [
+const SCENES: [(&str, f64, &str); 11] = [
     (
         "auction",
         3.0,
@@ -20,6 +20,11 @@ const SCENES: [(&str, f64, &str); 10] = [
     ("animations", 0.3, "Presets on their way in and out, a path, a spring, keyframes in several easings"),
     ("blend", 0.0, "The blend modes"),
     ("countdown", 2.0, "A countdown with a dot that runs round a ring"),
+    (
+        "demo",
+        2.0,
+        "What `./dev run` shows: two games, a camera, the score that a pack has read, a ticker; here without a server",
+    ),
     ("effects", 0.5, "The effects"),
     (
         "feeds",
