@@ -32,6 +32,8 @@ pub struct Segmenter {
     anywhere: bool,
     base: Option<i64>,
     sequence: u64,
+    /// Of the last packet of each track.
+    last: [Option<i64>; 2],
     pictures: Vec<Packet>,
     sounds: Vec<Packet>,
 }
@@ -49,13 +51,14 @@ impl Segmenter {
             anywhere: false,
             base: None,
             sequence: 0,
+            last: [None; 2],
             pictures: Vec::new(),
             sounds: Vec::new(),
         })
     }
 
-    /// Parts of segments, that end before any picture: for who wants to see at once. A part without a keyframe plays after
-    /// those before it only.
+    /// Parts of segments, that end before any picture, and before each keyframe: for who wants to see at once. A part without a
+    /// keyframe plays after those before it only.
     ///
     /// # Errors
     /// When MP4 is not written with these tracks.
@@ -69,8 +72,13 @@ impl Segmenter {
         self.init.clone()
     }
 
-    /// Takes the next packet; gives the segment that it ends.
+    /// Takes the next packet; gives the segment that it ends. What is not later than the last packet of its track is left out.
     pub fn push(&mut self, packet: &Packet) -> Option<Segment> {
+        let last = &mut self.last[usize::from(packet.track == Track::Sound)];
+        if last.is_some_and(|last| packet.pts <= last) {
+            return None;
+        }
+        *last = Some(packet.pts);
         match packet.track {
             Track::Sound => {
                 let after = self.base.is_some_and(|base| packet.pts >= base);
@@ -88,7 +96,8 @@ impl Segmenter {
                 }
                 let lasted =
                     self.pictures.first().is_some_and(|first| packet.pts - first.pts >= self.at_least);
-                let ends = lasted && (packet.keyframe || self.anywhere) || self.pictures.len() >= MOST;
+                let ends = if self.anywhere { lasted || packet.keyframe } else { lasted && packet.keyframe };
+                let ends = ends || self.pictures.len() >= MOST;
                 let segment = if ends { self.cut(packet.pts) } else { None };
                 self.pictures.push(packet.clone());
                 segment

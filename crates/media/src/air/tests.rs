@@ -342,7 +342,11 @@ fn a_file_that_is_never_ended_plays_to_its_last_fragment() {
 
 #[test]
 fn segments_begin_with_keyframes_and_play_together() {
-    let (tracks, packets) = programme(&settings(), SoundCodec::Aac, 300, 200);
+    let (tracks, mut packets) = programme(&settings(), SoundCodec::Aac, 300, 200);
+    // An encoder of sound was made anew: its run-in comes twice.
+    let again: Vec<_> =
+        packets[80..100].iter().filter(|packet| packet.track == Track::Sound).cloned().collect();
+    packets.splice(100..100, again);
     let mut segmenter = Segmenter::new(&tracks, 1500).unwrap();
     let mut bytes = segmenter.init().to_vec();
     let mut segments: Vec<_> = packets.iter().filter_map(|packet| segmenter.push(packet)).collect();
@@ -384,12 +388,12 @@ fn segments_begin_with_keyframes_and_play_together() {
 #[test]
 fn parts_come_without_waiting_for_a_keyframe_and_play_together() {
     let (tracks, packets) = programme(&settings(), SoundCodec::Aac, 0, 90);
-    let mut segmenter = Segmenter::parts(&tracks, 200).unwrap();
+    let mut segmenter = Segmenter::parts(&tracks, 220).unwrap();
     let mut bytes = segmenter.init().to_vec();
     let mut parts: Vec<_> = packets.iter().filter_map(|packet| segmenter.push(packet)).collect();
     parts.extend(segmenter.finish());
-    assert_eq!(parts.len(), 15);
-    assert!(parts.iter().all(|part| part.duration == 18_000));
+    let lengths: Vec<_> = parts.iter().map(|part| part.duration / 3000).collect();
+    assert_eq!(lengths, [7, 7, 7, 7, 7, 7, 7, 7, 4, 7, 7, 7, 7, 2]);
     let keyframes: Vec<_> = parts.iter().filter(|part| part.keyframe).map(|part| part.start_pts).collect();
     assert_eq!(keyframes, [0, 180_000]);
     parts.iter().for_each(|part| bytes.extend(&part.data));
