@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use pixels::I420;
 use pixels::jpeg;
 use render::Engine;
@@ -131,7 +132,7 @@ impl Beat {
                     "the program is there"
                 );
             }
-            let watched = stream.as_ref().is_some_and(|stream| stream.viewers() > 0);
+            let watched = stream.as_ref().is_some_and(|stream| stream.is_taken());
             let wanted = !empty && (show.state != State::Idle || watched);
             if scene.revision() != seen {
                 settled = self.clock.now() + SETTLED;
@@ -151,6 +152,8 @@ impl Beat {
             if !early.is_zero() {
                 std::thread::sleep(early);
             }
+            // What came meanwhile is in this frame already.
+            let (scene, show) = (self.keeper.scene(), self.keeper.show());
             seen = scene.revision();
             let frame = match &shown {
                 Some(shown) if show.state == State::Paused => Arc::clone(shown),
@@ -234,9 +237,12 @@ fn encode(inbox: &Receiver<Fresh>, registry: &Registry, stopping: impl Fn() -> b
     /// libjpeg's scale.
     const QUALITY: u8 = 85;
     const MOST: u16 = 8192;
+    /// Not quite as long as it takes until a frame that does not change is sent again.
+    const SELDOM: Duration = Duration::from_millis(500);
     let Ok(mut encoder) = jpeg::Encoder::new(QUALITY) else {
         return error!("the program can't be shown: no JPEG encoder");
     };
+    let mut last = None;
     while !stopping() {
         let fresh = match inbox.receive(Duration::from_millis(200)) {
             Received::Item(fresh) => fresh,
@@ -244,6 +250,13 @@ fn encode(inbox: &Receiver<Fresh>, registry: &Registry, stopping: impl Fn() -> b
             Received::Closed => return,
         };
         let Some(stream) = registry.get("program") else { continue };
+        // On air without anybody who looks, a picture now and then is enough: for snapshots, for packs.
+        let at = fresh.media_time.0;
+        let soon = last.is_some_and(|last: Timestamp| at.duration_since(last).unsigned_abs() < SELDOM);
+        if soon && !stream.is_taken() {
+            continue;
+        }
+        last = Some(at);
         let made = encoder.encode(&fresh.picture).map_err(|e| e.to_string());
         let looked = made.and_then(|bytes| {
             let header = jpeg::inspect(&bytes, MOST).map_err(|e| e.to_string())?;

@@ -214,6 +214,11 @@ impl Stream {
         self.viewers.load(Ordering::Relaxed)
     }
 
+    /// Whether somebody takes every frame: a viewer, a recorder.
+    pub fn is_taken(&self) -> bool {
+        self.viewers() > 0 || !self.lock().taps.is_empty()
+    }
+
     pub fn stats(&self) -> Stats {
         let now = self.shared.clock.now();
         let inner = self.lock();
