@@ -4,8 +4,11 @@
 //! its first error; who reconnects opens another. FFmpeg opens sockets for RTMP, RTMPS and SRT, by a list of protocols.
 
 mod file;
-mod heard;
 mod raw;
+mod watch;
+
+mod destination;
+mod heard;
 mod secret;
 
 use std::net::IpAddr;

@@ -9,27 +9,19 @@
 use std::ffi::{CStr, CString};
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
-use ffmpeg_next::util::error as errno;
+use ffmpeg_next::util::error::EINVAL;
 use ffmpeg_next::util::interrupt;
 use ffmpeg_next::{Dictionary, Error, Packet as Raw, Rational, ffi};
 
-use super::heard::{self, Heard};
-use super::secret::scrubbed;
+use super::destination::{destination, lost, not_opened};
+use super::heard::Heard;
+use super::watch::Watch;
 use super::{Limits, OutletError, Peer, Way};
 use crate::air::{Packet, RATE, SoundCodec, TICKS, Track, Tracks, VideoCodec};
 use crate::encode::annexb;
-use crate::live::{Options, target};
-
-/// How long ending may take.
-const FINISH: Duration = Duration::from_secs(2);
-/// And when it was told to stop.
-const FINISH_AT_ONCE: Duration = Duration::from_millis(150);
-/// Bytes the kernel may hold for a connection that takes none: less than a second, so that a stall is seen at once.
-const KERNEL_BUFFER: &str = "262144";
 
 /// An open muxer and what it writes to.
 pub(super) struct Muxer {
@@ -47,46 +39,6 @@ pub(super) struct Muxer {
 // SAFETY: FFmpeg binds no context to a thread; it is used through `&mut` and dropped by one owner.
 unsafe impl Send for Muxer {}
 
-/// What the interrupt callback looks at.
-struct Watch {
-    stop: Arc<AtomicBool>,
-    began: Instant,
-    /// Milliseconds from `began` on; nothing blocks after that.
-    until: AtomicU64,
-    /// Whether it is being ended: then the flag only shortens that.
-    ending: AtomicBool,
-}
-
-impl Watch {
-    fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    fn allow(&self, time: Duration) {
-        let most = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        self.until.store(self.now().saturating_add(most), Ordering::Relaxed);
-    }
-
-    fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    fn late(&self) -> bool {
-        self.now() >= self.until.load(Ordering::Relaxed)
-    }
-
-    fn interrupts(&self) -> bool {
-        if self.ending.load(Ordering::Relaxed) {
-            let left = self.until.load(Ordering::Relaxed).saturating_sub(self.now());
-            if self.stopped() && Duration::from_millis(left) > FINISH_AT_ONCE {
-                self.allow(FINISH_AT_ONCE);
-            }
-            return self.late();
-        }
-        self.stopped() || self.late()
-    }
-}
-
 impl Muxer {
     pub(super) fn open(
         way: &Way,
@@ -96,21 +48,15 @@ impl Muxer {
         stop: Arc<AtomicBool>,
     ) -> Result<Self, OutletError> {
         let (url, format, options) = destination(way, peer, limits)?;
-        let watch = Arc::new(Watch {
-            stop,
-            began: now(),
-            until: AtomicU64::new(u64::MAX),
-            ending: AtomicBool::new(false),
-        });
-        watch.allow(limits.connect);
+        let watch = Watch::begin(stop, limits.connect);
         let mut muxer = Self::describe(way, format, tracks, watch)?;
         let heard = Heard::start();
         let opened = muxer.connect(&url, &options).and_then(|()| muxer.begin());
         let said = heard.end();
         if let Err(error) = opened {
-            return Err(muxer.not_opened(error, &said));
+            return Err(not_opened(&muxer.way, muxer.watch.stopped(), error, &said));
         }
-        muxer.watch.until.store(u64::MAX, Ordering::Relaxed);
+        muxer.watch.opened();
         Ok(muxer)
     }
 
@@ -235,7 +181,7 @@ impl Muxer {
     }
 
     fn connect(&mut self, url: &str, options: &[(&'static str, String)]) -> Result<(), Error> {
-        let url = CString::new(url).map_err(|_| Error::Other { errno: errno::EINVAL })?;
+        let url = CString::new(url).map_err(|_| Error::Other { errno: EINVAL })?;
         let mut settings = Dictionary::new();
         for (name, value) in options {
             settings.set(name, value);
@@ -308,7 +254,11 @@ impl Muxer {
         let status =
             unsafe { ffi::av_write_frame(self.context, ffmpeg_next::packet::Mut::as_mut_ptr(&mut raw)) };
         let said = heard.end();
-        if status < 0 { Err(self.lost(Error::from(status), &said)) } else { Ok(()) }
+        if status < 0 {
+            Err(lost(&self.way, self.watch.stopped(), Error::from(status), &said))
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn sent(&self) -> u64 {
@@ -319,8 +269,7 @@ impl Muxer {
     }
 
     pub(super) fn finish(self) -> Result<(), OutletError> {
-        self.watch.ending.store(true, Ordering::Relaxed);
-        self.watch.allow(if self.watch.stopped() { FINISH_AT_ONCE } else { FINISH });
+        self.watch.end();
         let heard = Heard::start();
         // SAFETY: the header was written; nothing is written after this. Closing sets the pointer to null.
         let status = unsafe {
@@ -329,57 +278,17 @@ impl Muxer {
             if trailer < 0 { trailer } else { closed }
         };
         let said = heard.end();
-        if status < 0 { Err(self.lost(Error::from(status), &said)) } else { Ok(()) }
-    }
-
-    /// Why opening failed.
-    fn not_opened(&self, error: Error, said: &[String]) -> OutletError {
-        let url = match &self.way {
-            Way::Flv(url) | Way::MpegTs(url) => url,
-            Way::Mp4(_) | Way::WebM(_) => return OutletError::Disk(error.to_string()),
-        };
-        if self.watch.stopped() {
-            return OutletError::Stopped;
-        }
-        let reason = reason(error, said, url);
-        let unreachable =
-            [errno::ECONNREFUSED, errno::EHOSTUNREACH, errno::ENETUNREACH, errno::EADDRNOTAVAIL];
-        match error {
-            Error::Exit | Error::Other { errno: errno::ETIMEDOUT } => OutletError::Timeout,
-            // What FFmpeg says then is only that it could not.
-            Error::Other { errno } if unreachable.contains(&errno) => {
-                OutletError::Unreachable(error.to_string())
-            }
-            _ if said.iter().any(|line| heard::is_of_names(line)) => {
-                OutletError::Unreachable("its name is not known".to_owned())
-            }
-            _ if said.iter().any(|line| heard::is_of_tls(line)) => OutletError::Tls(reason),
-            Error::ProtocolNotFound => {
-                OutletError::Unsupported("this machine's FFmpeg lacks that protocol".to_owned())
-            }
-            _ => OutletError::Refused(reason),
-        }
-    }
-
-    /// Why what was open is no more.
-    fn lost(&self, error: Error, said: &[String]) -> OutletError {
-        let url = match &self.way {
-            Way::Flv(url) | Way::MpegTs(url) => url,
-            Way::Mp4(_) | Way::WebM(_) => return OutletError::Disk(error.to_string()),
-        };
-        match error {
-            _ if self.watch.stopped() => OutletError::Stopped,
-            Error::Exit | Error::Other { errno: errno::ETIMEDOUT } => OutletError::Stalled,
-            _ => OutletError::Unreachable(format!("the connection was lost: {}", reason(error, said, url))),
+        if status < 0 {
+            Err(lost(&self.way, self.watch.stopped(), Error::from(status), &said))
+        } else {
+            Ok(())
         }
     }
 }
 
 impl Drop for Muxer {
     fn drop(&mut self) {
-        // Nobody waits any more.
-        self.watch.ending.store(true, Ordering::Relaxed);
-        self.watch.until.store(0, Ordering::Relaxed);
+        self.watch.abandon();
         // SAFETY: the context is live and freed here only. What it writes to is closed first, which takes null; the callback's
         // box is a field and goes after this.
         unsafe {
@@ -387,64 +296,4 @@ impl Drop for Muxer {
             ffi::avformat_free_context(self.context);
         }
     }
-}
-
-/// URL, format and options.
-type Destination = (String, &'static CStr, Vec<(&'static str, String)>);
-
-fn destination(way: &Way, peer: &Peer, limits: Limits) -> Result<Destination, OutletError> {
-    let (url, schemes, format): (_, &[&str], _) = match way {
-        Way::Flv(url) => (url, &["rtmp", "rtmps"], c"flv"),
-        Way::MpegTs(url) => (url, &["srt"], c"mpegts"),
-        Way::Mp4(path) | Way::WebM(path) => {
-            let name = path.to_str().filter(|name| !name.contains('\0'));
-            let name =
-                name.ok_or_else(|| OutletError::Unsupported("the file's name is not valid text".to_owned()))?;
-            let whitelist = vec![("protocol_whitelist", "file".to_owned())];
-            // With the prefix a colon in the name can't be taken for a protocol.
-            return Ok((format!("file:{name}"), c"webm", whitelist));
-        }
-    };
-    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-    if !schemes.contains(&scheme.to_ascii_lowercase().as_str()) {
-        return Err(OutletError::Unsupported(format!(
-            "the address must begin with {}://",
-            schemes.join(":// or ")
-        )));
-    }
-    let given =
-        Options { timeout: limits.stall, authorities: peer.authorities.clone(), ..Options::default() };
-    let target = target(url, peer.address, &given)
-        .map_err(|e| OutletError::Unsupported(scrubbed(&e.to_string(), url)))?;
-    let mut options = target.options;
-    if format == c"flv" {
-        options.push(("send_buffer_size", KERNEL_BUFFER.to_owned()));
-        options.push(("tcp_nodelay", "1".to_owned()));
-        options.push(("rtmp_live", "live".to_owned()));
-    }
-    if format == c"mpegts" {
-        // What is on its way when it ends has a second to arrive.
-        options.push(("linger", "1".to_owned()));
-    }
-    Ok((target.url, format, options))
-}
-
-/// What FFmpeg said of it, or what its number means; without what is secret in `url`.
-fn reason(error: Error, said: &[String], url: &str) -> String {
-    let telling = said.iter().rev().find(|line| !line.starts_with("Cannot open connection"));
-    let text = telling.cloned().unwrap_or_else(|| match error {
-        Error::Other { errno: errno::EPERM | errno::EPIPE | errno::ECONNRESET }
-        | Error::Unknown
-        | Error::Eof => "it ended the connection without a reason".to_owned(),
-        error => error.to_string(),
-    });
-    scrubbed(&text, url)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "deadlines of blocking calls, which nothing but FFmpeg waits for"
-)]
-fn now() -> Instant {
-    Instant::now()
 }
