@@ -238,6 +238,7 @@ async fn program(
         settings: outputs::Settings::from(config),
         store: Arc::clone(store),
         keeper: keeper.clone(),
+        assets: assets.clone(),
         frames,
         client: client.clone(),
         clock: clock.clone(),

@@ -93,7 +93,10 @@ fn shape(api: &Api, asset: &assets::Asset) -> Asset {
 fn users(api: &Api, asset: &assets::Asset) -> Vec<String> {
     let scene = api.keeper.scene();
     let on_air = scene.layers().into_iter().map(|layer| &**layer);
-    assets::users(asset, on_air.chain(scene.scenes().flat_map(|scene| &scene.layers)))
+    let mut users = assets::users(asset, on_air.chain(scene.scenes().flat_map(|scene| &scene.layers)));
+    let sounds = api.outputs.sources();
+    users.extend(sounds.into_iter().filter(|(_, source)| source.src == asset.id).map(|(name, _)| name));
+    users
 }
 
 /// All files that layers can show

@@ -55,7 +55,7 @@ fn from_server() -> Vec<(&'static str, &'static str, Value)> {
                         "event",
                         json!({"type": "string", "enum": [
                             "sourceOnline", "sourceOffline", "streamStart", "streamStop", "streamPause", "streamResume",
-                            "outputState",
+                            "outputState", "streamError",
                         ]}),
                     ),
                     ("stream", json!({"type": "string"})),
@@ -68,6 +68,11 @@ fn from_server() -> Vec<(&'static str, &'static str, Value)> {
             ),
         ),
         ("event", "A moment that a pack has found.", json!({"type": "object"})),
+        (
+            "levels",
+            "How loud the program is, five times a second, for those who subscribed to it.",
+            to("AudioState"),
+        ),
         (
             "metricsUpdate",
             "Figures, every second, for those who subscribed to them.",
@@ -124,7 +129,7 @@ fn answers() -> Vec<(&'static str, &'static str, Value)> {
 fn from_client() -> Vec<(&'static str, &'static str, Value)> {
     let to = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     let topics = json!({"type": "array", "items": {
-        "type": "string", "enum": ["streamEvent", "event", "layerUpdate", "metricsUpdate"],
+        "type": "string", "enum": ["streamEvent", "event", "layerUpdate", "metricsUpdate", "levels"],
     }});
     vec![
         (

@@ -5,6 +5,7 @@
 
 mod assets;
 mod asyncapi;
+mod audio;
 mod config;
 mod error;
 mod events;

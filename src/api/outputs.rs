@@ -15,7 +15,7 @@ use super::scene::Asked;
 use super::wire::rounded;
 use crate::base::clock::Wall;
 use crate::base::error::Result;
-use crate::outputs::{LaneView, View};
+use crate::outputs::{Event, LaneView, State as OutputState, View};
 
 /// An output, and how it does.
 #[derive(Debug, Serialize, ToSchema)]
@@ -63,6 +63,23 @@ pub(super) struct Output {
     announcement: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     closing: Option<String>,
+    /// What came of what was said on X.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    twitter: Option<Announcements>,
+}
+
+/// What was said on X, by all outputs of type `twitter`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Announcements {
+    /// Posts that were taken.
+    posted: u64,
+    last_error: Option<String>,
+    /// Of the API's limit, as it said last.
+    limit: Option<u64>,
+    remaining: Option<u64>,
+    /// Seconds since 1970: when the limit begins anew.
+    reset: Option<i64>,
 }
 
 /// All outputs.
@@ -182,6 +199,13 @@ fn shape(view: &View) -> Output {
         file: shown.file.clone(),
         announcement: definition.announcement.clone(),
         closing: definition.closing.clone(),
+        twitter: view.said.as_ref().map(|said| Announcements {
+            posted: said.posted,
+            last_error: said.last_error.clone(),
+            limit: said.limits.limit,
+            remaining: said.limits.remaining,
+            reset: said.limits.reset,
+        }),
     }
 }
 
@@ -265,8 +289,15 @@ pub(super) async fn delete(State(api): State<Api>, Path(id): Path<String>) -> Re
     Ok(Json(OutputGone { status: "success" }))
 }
 
-/// A `streamEvent` of an output.
-pub(super) fn event(event: &crate::outputs::Event) -> Value {
-    let crate::outputs::Event::State { id, state, error } = event;
-    json!({ "event": "outputState", "stream": "program", "output": id, "state": state.word(), "reason": error })
+/// What a `streamEvent` says of an output: its state, and the trouble it is in.
+pub(super) fn events(event: &Event) -> Vec<Value> {
+    let Event::State { id, state, error } = event;
+    let mut events = vec![json!({
+        "event": "outputState", "stream": "program", "output": id, "state": state.word(), "reason": error,
+    })];
+    if matches!(state, OutputState::Reconnecting | OutputState::Stalled | OutputState::Failed) {
+        let reason = error.as_deref().unwrap_or("it takes nothing");
+        events.push(json!({ "event": "streamError", "stream": "program", "output": id, "reason": reason }));
+    }
+    events
 }

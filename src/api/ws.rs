@@ -20,18 +20,21 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Api;
 use super::error::Problem;
-use super::outputs;
 use super::program;
 use super::publish::oversize;
 use super::streams::shape;
 use super::wire::Stream;
+use super::{audio, outputs};
 use crate::base::error::{Error, Field, Kind, Result};
 use crate::compose::{self, Action, Done, Show};
 use crate::events::Event;
+use crate::outputs::Event as OutputEvent;
 use crate::streams::Change;
 
 /// Between two `metricsUpdate`s, for those who subscribed to them.
 const METRICS_EVERY: Duration = Duration::from_secs(1);
+/// Between two `levels`, for those who subscribed to them.
+const LEVELS_EVERY: Duration = Duration::from_millis(200);
 /// An idle connection is asked this often whether it still is one.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
@@ -54,7 +57,7 @@ struct Subscription {
     since: Option<u64>,
 }
 
-const TOPICS: [&str; 4] = ["streamEvent", "event", "layerUpdate", "metricsUpdate"];
+const TOPICS: [&str; 5] = ["streamEvent", "event", "layerUpdate", "metricsUpdate", "levels"];
 /// Commands of one client that wait for their answers; more are not read before.
 const MOST_WAITING: usize = 256;
 /// Batches of changes that are sent one by one; of more, one is made for this client.
@@ -142,6 +145,8 @@ impl Client<'_> {
         let mut news = self.api.keeper.news().watch();
         let mut metrics = interval(METRICS_EVERY);
         metrics.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut levels = interval(LEVELS_EVERY);
+        levels.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ping = interval(PING_EVERY);
         ping.reset();
         if self.hello().await.is_err() {
@@ -149,6 +154,7 @@ impl Client<'_> {
         }
         loop {
             let wants_metrics = self.topics.contains("metricsUpdate");
+            let wants_levels = self.topics.contains("levels");
             let wants_layers = self.topics.contains("layerUpdate");
             let sent = tokio::select! {
                 Some((reference, done)) = self.due.next(), if !self.due.is_empty() => self.done(reference, done).await,
@@ -162,7 +168,7 @@ impl Client<'_> {
                     Err(RecvError::Closed) => return Gone,
                 },
                 event = outputs.recv() => match event {
-                    Ok(event) => self.stream_event(outputs::event(&event)).await,
+                    Ok(event) => self.output(&event).await,
                     Err(RecvError::Lagged(_)) => self.hello().await,
                     Err(RecvError::Closed) => return Gone,
                 },
@@ -181,6 +187,7 @@ impl Client<'_> {
                     Err(RecvError::Closed) => return Gone,
                 },
                 _ = metrics.tick(), if wants_metrics => self.metrics().await,
+                _ = levels.tick(), if wants_levels => self.send("levels", audio::levels(self.api)).await,
                 _ = ping.tick() => self.socket.send(Message::Ping(Default::default())).await.map_err(|_| Gone),
                 message = self.socket.recv(), if self.due.len() < MOST_WAITING => match message {
                     None | Some(Ok(Message::Close(_))) => return Gone,
@@ -232,6 +239,13 @@ impl Client<'_> {
         }
         for change in compose::merged(&batches) {
             self.send_text("layerUpdate", &compose::text_of(&change)).await?;
+        }
+        Ok(())
+    }
+
+    async fn output(&mut self, event: &OutputEvent) -> Result<(), Gone> {
+        for payload in outputs::events(event) {
+            self.stream_event(payload).await?;
         }
         Ok(())
     }

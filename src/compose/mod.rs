@@ -12,6 +12,7 @@ mod news;
 pub mod offline;
 pub mod program;
 mod show;
+pub mod still;
 mod studio;
 mod world;
 

@@ -29,7 +29,8 @@ fn decoded(text: &str) -> Vec<u8> {
     decoded
 }
 
-fn base64(bytes: &[u8]) -> String {
+/// In base 64 (RFC 4648).
+pub fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for three in bytes.chunks(3) {

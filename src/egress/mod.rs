@@ -14,6 +14,7 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
+pub use basic::base64;
 pub use client::{Body, Client, ContentRange, Request};
 pub use connect::{Traffic, authorities};
 pub use error::Error;

@@ -103,7 +103,7 @@ const FIELDS: [&str; 13] = [
     "closing",
 ];
 /// Told by us; a client that sends back what it was given sends them too.
-const TOLD: [&str; 9] = [
+const TOLD: [&str; 11] = [
     "state",
     "sentKbps",
     "reconnects",
@@ -113,6 +113,8 @@ const TOLD: [&str; 9] = [
     "queuedBytes",
     "notes",
     "file",
+    "announced",
+    "twitter",
 ];
 /// Characters of an announcement.
 const MOST_TEXT: usize = 280;

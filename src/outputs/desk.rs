@@ -3,31 +3,36 @@
 //! Changes are written to the store first. Ten times a second, and at every change, the task compares what should run with
 //! what runs, and starts and ends threads; it never waits for one. Called by `api` and `app`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
-use pixels::I420;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, broadcast};
 use tracing::{error, info, warn};
 
+use super::audio::{Audio, Levels, Source};
 use super::definition::{Definition, Kind, Recipe};
 use super::destination::{self, Shown, Status};
 use super::hls::Hls;
 use super::lane::{Lane, LaneView};
+use super::listen::Readers;
 use super::machine::State;
 use super::meters::{Encoding, Meters};
 use super::queue::{Bound, Queue};
 use super::run::{Run, Slot};
 use super::settings::Settings;
-use super::{encode, slate, sound};
+use super::slate::Slate;
+use super::twitter::{Said, Twitter};
+use super::{encode, sound};
 use crate::base::clock::Clock;
 use crate::base::error::{Error, Kind as Failed, Result};
 use crate::base::tasks::Tasks;
+use crate::compose::assets::Assets;
 use crate::compose::{Frames, Keeper, State as ShowState};
 use crate::egress::{self, Trust};
 use crate::store::{Change, Collection, Store};
@@ -37,6 +42,7 @@ pub struct Parts {
     pub settings: Settings,
     pub store: Arc<dyn Store>,
     pub keeper: Keeper,
+    pub assets: Assets,
     pub frames: Frames,
     pub client: egress::Client,
     pub clock: Clock,
@@ -57,6 +63,8 @@ pub struct View {
     pub shown: Shown,
     /// Packets and bytes that wait for it.
     pub queued: (usize, usize),
+    /// What came of its announcements.
+    pub said: Option<Said>,
 }
 
 /// Cheap to clone; clones are the same.
@@ -67,16 +75,22 @@ struct Shared {
     settings: Settings,
     store: Arc<dyn Store>,
     keeper: Keeper,
+    assets: Assets,
     frames: Frames,
     client: egress::Client,
     clock: Clock,
     tasks: Tasks,
     runtime: Handle,
-    slate: Arc<I420>,
+    slate: Arc<Slate>,
     slots: ArcSwap<Vec<Arc<Slot>>>,
     /// Deleted, and not ended yet.
     leaving: Mutex<Vec<Arc<Slot>>>,
-    lanes: Mutex<Vec<Arc<Lane>>>,
+    lanes: Arc<Mutex<Vec<Arc<Lane>>>>,
+    audio: Arc<Audio>,
+    readers: Readers,
+    /// Whether sound is made.
+    sounding: Arc<AtomicBool>,
+    twitter: Twitter,
     /// Held while the list changes.
     changing: tokio::sync::Mutex<Loaded>,
     poke: Notify,
@@ -94,6 +108,8 @@ enum Loaded {
 
 /// Outputs there may be.
 const MOST: usize = 32;
+/// Sources of sound there may be.
+const MOST_SOURCES: usize = 16;
 /// Encodes at the same time.
 const MOST_LANES: usize = 3;
 /// Of the output that the settings name.
@@ -110,13 +126,15 @@ impl Outputs {
     /// # Errors
     /// `Invalid` for an address in the settings that is none; `Internal` when what the store holds can't be read.
     pub async fn start(parts: Parts) -> Result<Self> {
-        let Parts { settings, store, keeper, frames, client, clock, tasks } = parts;
+        let Parts { settings, store, keeper, assets, frames, client, clock, tasks } = parts;
         let (events, _) = broadcast::channel(256);
-        let slate = Arc::new(slate::draw(settings.defaults.width, settings.defaults.height));
+        let twitter = Twitter::start(settings.twitter.clone(), client.clone(), clock.clone(), &tasks);
+        let slate = Arc::new(Slate::new(settings.defaults.width, settings.defaults.height));
         let outputs = Self(Arc::new(Shared {
             settings,
             store,
             keeper,
+            assets,
             frames,
             client,
             clock,
@@ -125,7 +143,11 @@ impl Outputs {
             slate,
             slots: ArcSwap::default(),
             leaving: Mutex::default(),
-            lanes: Mutex::default(),
+            lanes: Arc::default(),
+            audio: Arc::new(Audio::new()),
+            readers: Readers::default(),
+            sounding: Arc::default(),
+            twitter,
             changing: tokio::sync::Mutex::new(Loaded::Not),
             poke: Notify::new(),
             events,
@@ -173,7 +195,7 @@ impl Outputs {
             return Err(Error::new(Failed::Conflict, format!("there are {MOST} outputs, which is the most")));
         }
         shared.fits(&definition)?;
-        shared.keep(&definition).await?;
+        shared.keep(&definition, None).await?;
         let slot = shared.add(definition);
         Ok(shared.view(&slot))
     }
@@ -190,7 +212,8 @@ impl Outputs {
         before.may_change()?;
         let definition = before.patched(patch, &shared.settings.defaults)?;
         shared.fits(&definition)?;
-        shared.keep(&definition).await?;
+        let announced = slot.announced().clone();
+        shared.keep(&definition, announced.as_deref()).await?;
         slot.definition.store(Arc::new(definition));
         shared.poke.notify_one();
         Ok(shared.view(&slot))
@@ -231,6 +254,61 @@ impl Outputs {
     pub fn lanes(&self) -> Vec<LaneView> {
         let now = self.0.clock.now();
         self.0.lanes().iter().map(|lane| lane.view(now)).collect()
+    }
+
+    /// What is heard in the program, by name.
+    pub fn sources(&self) -> BTreeMap<String, Source> {
+        self.0.audio.sources()
+    }
+
+    /// How loud it is.
+    pub fn levels(&self) -> Arc<Levels> {
+        self.0.audio.levels()
+    }
+
+    /// Why sources are not heard.
+    pub fn silenced(&self) -> BTreeMap<String, String> {
+        self.0.readers.failures()
+    }
+
+    /// Changes a source of sound by a merge patch; one with a `src` is made if there is none of that name.
+    ///
+    /// # Errors
+    /// `Invalid` by field; `NotFound`; `Conflict` when there are too many; `Unavailable` while the store is away.
+    pub async fn set_source(&self, name: &str, patch: &Value) -> Result<Source> {
+        let shared = &self.0;
+        let _changing = shared.changing().await?;
+        let sources = shared.audio.sources();
+        let source = Source::patched(name, sources.get(name), patch)?;
+        if !sources.contains_key(name) && sources.len() >= MOST_SOURCES {
+            let detail = format!("there are {MOST_SOURCES} sources of sound, which is the most");
+            return Err(Error::new(Failed::Conflict, detail));
+        }
+        if patch.get("src").is_some() && shared.assets.one(&source.src).await.is_err() {
+            return Err(Error::invalid("src", "must be the id of an asset"));
+        }
+        let (id, value) = (name.to_owned(), source.document());
+        shared.store.write(vec![Change::Put { collection: Collection::Sounds, id, value }]).await?;
+        shared.audio.set(name, source.clone());
+        shared.poke.notify_one();
+        Ok(source)
+    }
+
+    /// Takes a source of sound away.
+    ///
+    /// # Errors
+    /// `NotFound`; `Unavailable` while the store is away.
+    pub async fn remove_source(&self, name: &str) -> Result<()> {
+        let shared = &self.0;
+        let _changing = shared.changing().await?;
+        if !shared.audio.sources().contains_key(name) {
+            return Err(Error::not_found(format!("there is no source '{name}'")));
+        }
+        let gone = Change::Delete { collection: Collection::Sounds, id: name.to_owned() };
+        shared.store.write(vec![gone]).await?;
+        shared.audio.remove(name);
+        shared.poke.notify_one();
+        Ok(())
     }
 
     /// What is wrong, if anything is: for `/health`.
@@ -281,13 +359,22 @@ impl Shared {
         let documents = self.store.read(Collection::Outputs).await?;
         for (id, document) in documents {
             match Definition::read(&document, &id, &self.settings.defaults, Trust::Outside) {
-                Ok(definition) if self.slot(&definition.id).is_err() => drop(self.add(definition)),
+                Ok(definition) if self.slot(&definition.id).is_err() => {
+                    let slot = self.add(definition);
+                    *slot.announced() = document["announced"].as_str().map(str::to_owned);
+                }
                 Ok(_) => {}
                 // Settings may have changed since it was defined.
                 Err(e) => {
                     let why: Vec<_> = e.fields().iter().map(|field| field.message.as_str()).collect();
                     error!(output = id, "an output that was kept can't be used: {}", why.join("; "));
                 }
+            }
+        }
+        for (name, document) in self.store.read(Collection::Sounds).await? {
+            match Source::patched(&name, None, &document) {
+                Ok(source) => self.audio.set(&name, source),
+                Err(e) => error!(source = name, error = %e, "a source of sound that was kept can't be used"),
             }
         }
         *loaded = Loaded::Yes;
@@ -303,12 +390,12 @@ impl Shared {
         Ok(loaded)
     }
 
-    async fn keep(&self, definition: &Definition) -> Result<()> {
-        let put = Change::Put {
-            collection: Collection::Outputs,
-            id: definition.id.clone(),
-            value: definition.document(),
-        };
+    async fn keep(&self, definition: &Definition, announced: Option<&str>) -> Result<()> {
+        let mut value = definition.document();
+        if let Some(since) = announced {
+            value["announced"] = json!(since);
+        }
+        let put = Change::Put { collection: Collection::Outputs, id: definition.id.clone(), value };
         self.store.write(vec![put]).await
     }
 
@@ -342,6 +429,7 @@ impl Shared {
             definition: ArcSwap::from_pointee(definition),
             status: Arc::new(Status::new(seed, self.clock.wall())),
             run: Mutex::default(),
+            announced: Mutex::default(),
         });
         let mut slots = self.slots.load_full().as_ref().clone();
         slots.push(Arc::clone(&slot));
@@ -363,7 +451,9 @@ impl Shared {
             queued = run.queue.depth();
             shown.dropped += run.queue.dropped().0;
         }
-        View { definition: slot.definition.load_full(), shown, queued }
+        let definition = slot.definition.load_full();
+        let said = (definition.kind == Kind::Twitter).then(|| self.twitter.said());
+        View { definition, shown, queued, said }
     }
 
     /// Compares what should run with what runs, until the program ends and nothing does.
@@ -383,6 +473,11 @@ impl Shared {
             let live = !over && self.keeper.show().state != ShowState::Idle;
             let running = self.settle(live);
             self.tell(&mut told);
+            if !over {
+                self.announce();
+            }
+            let file = |id: &str| self.assets.file(id).map(|(_, path)| path);
+            self.readers.settle(&self.audio, file, &self.tasks);
             if over && (!running || late) {
                 return;
             }
@@ -465,18 +560,24 @@ impl Shared {
             preset: self.settings.preset,
             acceleration: self.settings.acceleration,
         };
-        let mut started = self.tasks.thread("air-video", STACK, move || work.run());
-        if let Some((codec, kbps)) = recipe.sound.filter(|_| started.is_ok()) {
-            let (lane, meters, clock) = (Arc::clone(&lane), Arc::clone(&self.meters), self.clock.clone());
-            let work = sound::Work { lane, meters, clock, codec, kbps };
-            started = self.tasks.thread("air-sound", STACK, move || work.run());
-        }
-        if let Err(e) = started {
+        if let Err(e) = self.tasks.thread("air-video", STACK, move || work.run()) {
             warn!(error = %e, "the program can't be encoded");
-            lane.end();
             return None;
         }
         lanes.push(Arc::clone(&lane));
+        // Ends under the same lock when no lane has sound.
+        let sound = sound::Work {
+            audio: Arc::clone(&self.audio),
+            lanes: Arc::clone(&self.lanes),
+            running: Arc::clone(&self.sounding),
+            meters: Arc::clone(&self.meters),
+            clock: self.clock.clone(),
+        };
+        if recipe.sound.is_some()
+            && let Err(e) = sound.start(&self.tasks)
+        {
+            warn!(error = %e, "the program has no sound");
+        }
         Some(lane)
     }
 
@@ -500,6 +601,39 @@ impl Shared {
         }
     }
 
+    /// Says once for each broadcast that it is live, and once that it is over, also after a restart in between.
+    fn announce(self: &Arc<Self>) {
+        let show = self.keeper.show();
+        let since = show.since.map(|since| since.to_string()).filter(|_| show.state != ShowState::Idle);
+        for slot in self.slots.load().iter() {
+            let definition = slot.definition.load_full();
+            if definition.kind != Kind::Twitter {
+                continue;
+            }
+            let before = slot.announced().clone();
+            let live = slot.status.shown(self.clock.now()).state == State::Live;
+            let text = match (&before, &since) {
+                (Some(before), since) if since.as_ref() != Some(before) => &definition.closing,
+                (None, Some(_)) if live => &definition.announcement,
+                _ => continue,
+            };
+            let now = if before.is_some() { None } else { since.clone() };
+            slot.announced().clone_from(&now);
+            if let Some(text) = text {
+                self.twitter.say(text);
+            }
+            let this = Arc::clone(self);
+            self.tasks.spawn("announced", async move {
+                let _changing = this.changing.lock().await;
+                if this.slot(&definition.id).is_ok()
+                    && let Err(e) = this.keep(&definition, now.as_deref()).await
+                {
+                    warn!(error = %e, "it is not kept that this was announced");
+                }
+            });
+        }
+    }
+
     fn lanes(&self) -> MutexGuard<'_, Vec<Arc<Lane>>> {
         self.lanes.lock().expect("no code that can panic runs under this lock")
     }
@@ -510,6 +644,10 @@ impl Shared {
 }
 
 impl Slot {
+    fn announced(&self) -> MutexGuard<'_, Option<String>> {
+        self.announced.lock().expect("no code that can panic runs under this lock")
+    }
+
     fn run(&self) -> MutexGuard<'_, Option<Run>> {
         self.run.lock().expect("no code that can panic runs under this lock")
     }

@@ -280,8 +280,19 @@ impl Work {
     fn resolve(&self, url: &Url) -> Result<Vec<IpAddr>, OutletError> {
         let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let trust: Trust = self.definition.trust();
-        let found = self.runtime.block_on(self.client.resolve(host, trust));
-        found.map_err(|e| OutletError::Unreachable(e.to_string()))
+        let told = async {
+            while !self.stopped() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        self.runtime.block_on(async {
+            tokio::select! {
+                found = self.client.resolve(host, trust) => {
+                    found.map_err(|e| OutletError::Unreachable(e.to_string()))
+                }
+                () = told => Err(OutletError::Stopped),
+            }
+        })
     }
 
     fn create(&self, name: &str, tracks: &media::air::Tracks) -> Result<Outlet, OutletError> {

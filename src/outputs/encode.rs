@@ -14,6 +14,7 @@ use super::governor::{Effort, Governor};
 use super::lane::Lane;
 use super::meters::Meters;
 use super::pace::{Pace, Turn};
+use super::slate::Slate;
 use crate::base::clock::{Clock, Monotonic};
 use crate::compose::{Frames, Keeper};
 
@@ -25,7 +26,7 @@ pub(super) struct Work {
     pub(super) meters: Arc<Meters>,
     pub(super) clock: Clock,
     /// Shown when there is nothing else.
-    pub(super) slate: Arc<I420>,
+    pub(super) slate: Arc<Slate>,
     pub(super) fps: u32,
     pub(super) preset: Preset,
     pub(super) acceleration: Acceleration,
@@ -45,7 +46,10 @@ const AGAIN: Duration = Duration::from_millis(200);
 impl Work {
     /// Encodes until the lane is over.
     pub(super) fn run(self) {
-        let first = self.frames.after(0, FIRST);
+        let mut first = self.frames.newest();
+        if first.picture.is_none() {
+            first = self.frames.after(first.number, FIRST);
+        }
         let now = self.clock.now();
         self.lane.begin(now, self.clock.wall());
         let mut run = Run {
@@ -118,7 +122,7 @@ impl Run {
         };
         let scene = self.work.keeper.scene();
         let empty = !scene.layers().iter().any(|layer| layer.visible);
-        let picture = picture.filter(|_| !empty).unwrap_or(&self.work.slate);
+        let picture = picture.filter(|_| !empty).unwrap_or_else(|| self.work.slate.picture());
         let apart = self.last_key.is_none_or(|last| begun.since(last) >= KEYFRAMES_APART);
         let key = self.work.lane.wants_keyframe() && apart;
         if key {
@@ -161,10 +165,11 @@ impl Run {
 
     fn open(&mut self, preset: Preset, now: Monotonic) -> Option<VideoEncoder> {
         let recipe = &self.work.lane.recipe;
+        let (width, height) = self.work.slate.size();
         let settings = VideoSettings {
             codec: recipe.video,
-            width: self.work.slate.width,
-            height: self.work.slate.height,
+            width,
+            height,
             fps: self.work.fps,
             kbps: recipe.kbps,
             preset,

@@ -11,6 +11,7 @@
 //! take the same. Called by `api` and `app`. Nothing in here decides whether the program is on air.
 
 mod address;
+mod audio;
 mod backoff;
 mod definition;
 mod desk;
@@ -19,6 +20,7 @@ mod encode;
 mod governor;
 mod hls;
 mod lane;
+mod listen;
 mod machine;
 mod meters;
 mod pace;
@@ -29,7 +31,9 @@ mod settings;
 mod slate;
 mod sound;
 mod stamp;
+mod twitter;
 
+pub use audio::{Levels, Source};
 pub use definition::{Defaults, Definition, Kind, Recipe};
 pub use desk::{Event, Outputs, Parts, View};
 pub use destination::Shown;
@@ -40,3 +44,4 @@ pub use machine::State;
 pub use meters::Encoding;
 pub use profiles::{Asked, KBPS, Plan, Profile, SOUND_KBPS};
 pub use settings::Settings;
+pub use twitter::{Keys, Limits as RateLimits, Said, Settings as TwitterSettings};

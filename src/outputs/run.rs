@@ -99,4 +99,6 @@ pub(super) struct Slot {
     pub(super) definition: arc_swap::ArcSwap<Definition>,
     pub(super) status: Arc<Status>,
     pub(super) run: std::sync::Mutex<Option<Run>>,
+    /// Since when the broadcast was on air that was announced.
+    pub(super) announced: std::sync::Mutex<Option<String>>,
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use media::air::{Acceleration, Limits, Preset, SoundCodec, VideoCodec};
 
 use super::definition::Defaults;
+use super::twitter::{self, Keys};
 use crate::base::config::{self, Config};
 use crate::base::secret::Secret;
 
@@ -19,6 +20,7 @@ pub struct Settings {
     /// An output of the operator's.
     pub url: Option<Secret>,
     pub limits: Limits,
+    pub twitter: twitter::Settings,
 }
 
 impl From<&Config> for Settings {
@@ -40,8 +42,19 @@ impl From<&Config> for Settings {
             folder: config.recording.folder.clone(),
             url: outputs.url.clone(),
             limits: Limits { connect: outputs.connect, stall: outputs.stall },
+            twitter: twitter::Settings { api: outputs.twitter.api_url.clone(), keys: keys(&outputs.twitter) },
         }
     }
+}
+
+/// All four, or none.
+fn keys(twitter: &config::Twitter) -> Option<Keys> {
+    Some(Keys {
+        consumer: twitter.api_key.clone()?,
+        consumer_secret: twitter.api_secret.clone()?,
+        token: twitter.access_token.clone()?,
+        token_secret: twitter.access_token_secret.clone()?,
+    })
 }
 
 fn video(outputs: &config::Outputs) -> VideoCodec {

@@ -1,32 +1,64 @@
-//! What is sent when there is nothing to show: a plain picture that is not black, so that nobody takes it for a failure.
+//! What is sent when there is nothing to show: a picture that nobody takes for a failure.
+
+use std::sync::{Arc, OnceLock};
 
 use pixels::{I420, Matrix, Range};
+use serde_json::json;
+use tracing::warn;
 
-/// Luma at the top and at the bottom; chroma of a dark blue.
-const LUMA: (u32, u32) = (72, 40);
-const BLUE: (u8, u8) = (140, 120);
+use crate::compose::still;
 
-/// A slate of that size, as the compositor makes its pictures.
-pub(super) fn draw(width: u32, height: u32) -> I420 {
+/// The slate, drawn when it is first needed.
+pub(super) struct Slate {
+    width: u32,
+    height: u32,
+    picture: OnceLock<Arc<I420>>,
+}
+
+impl Slate {
+    pub(super) const fn new(width: u32, height: u32) -> Self {
+        Self { width, height, picture: OnceLock::new() }
+    }
+
+    pub(super) const fn size(&self) -> (u32, u32) {
+        (self.width, self.height)
+    }
+
+    /// As the compositor makes its pictures.
+    pub(super) fn picture(&self) -> &Arc<I420> {
+        self.picture.get_or_init(|| {
+            let (width, height) = self.size();
+            still::draw(&scene(width, height), (width, height)).unwrap_or_else(|e| {
+                warn!(error = %e, "the slate has no text");
+                Arc::new(plain(width, height))
+            })
+        })
+    }
+}
+
+fn scene(width: u32, height: u32) -> serde_json::Value {
+    let (size, bar) = ((height / 14).max(8), (height / 90).max(2));
+    let colours = [json!({"offset": 0, "color": "#1d2b45"}), json!({"offset": 1, "color": "#0e1524"})];
+    json!({"layers": [
+        {"id": "ground", "content": {"kind": "shape", "shape": "rectangle", "width": width, "height": height,
+            "style": {"gradient": {"type": "linear", "angle": 90, "colors": colours}}}},
+        {"id": "words",
+            "transform": {"position": {"x": width / 2, "y": height / 2}, "anchor": {"x": 0.5, "y": 0.5}},
+            "content": {"kind": "text", "text": "One moment, please", "maxWidth": width,
+                "style": {"fontSize": size, "fontWeight": 600, "color": "#dfe7f5", "align": "center"}}},
+        {"id": "bar",
+            "transform": {"position": {"x": width / 2, "y": height / 2 + size}, "anchor": {"x": 0.5, "y": 0}},
+            "content": {"kind": "shape", "shape": "rectangle", "width": width / 6, "height": bar,
+                "style": {"fillColor": "#4f7cc4", "cornerRadius": bar / 2}}},
+    ]})
+}
+
+/// Without fonts or a drawing: a dark blue.
+fn plain(width: u32, height: u32) -> I420 {
     let mut picture = I420::new(width, height, Range::Limited, Matrix::Bt709);
-    for y in 0..height {
-        let (top, bottom) = LUMA;
-        let luma = top - (top - bottom) * y / height.max(1);
-        picture.y.row_mut(y).fill(u8::try_from(luma).unwrap_or(u8::MAX));
-    }
-    picture.u.fill(BLUE.0);
-    picture.v.fill(BLUE.1);
-    // Three bars in the middle, as a sign that waits.
-    let (bar, gap) = ((width / 60).max(2), (width / 30).max(4));
-    let tall = height / 8;
-    for number in 0..3 {
-        let left = (width / 2 + number * gap).saturating_sub(gap + bar / 2);
-        for y in (height - tall) / 2..(height + tall) / 2 {
-            let row = picture.y.row_mut(y);
-            let (from, to) = (left as usize, ((left + bar) as usize).min(row.len()));
-            row[from.min(to)..to].fill(180);
-        }
-    }
+    picture.y.fill(48);
+    picture.u.fill(140);
+    picture.v.fill(120);
     picture
 }
 
@@ -35,11 +67,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slate_is_never_black_whatever_its_size() {
-        for (width, height) in [(16, 16), (640, 360), (1080, 1920), (1920, 1080)] {
-            let slate = draw(width, height);
-            assert!(slate.y.data.iter().all(|luma| (30..=235).contains(luma)), "{width}x{height}");
-            assert!(slate.y.data.contains(&180));
+    fn a_slate_is_never_black_and_has_words_whatever_its_size() {
+        for (width, height) in [(64, 64), (640, 360), (1080, 1920)] {
+            let slate = Slate::new(width, height);
+            let picture = slate.picture();
+            assert_eq!((picture.width, picture.height), slate.size());
+            assert!(picture.y.data.iter().all(|luma| *luma > 20), "{width}x{height} has black in it");
+            assert!(picture.y.data.iter().any(|luma| *luma > 150), "{width}x{height} has no words");
+            let other = plain(width, height);
+            assert_eq!((other.range, other.matrix), (picture.range, picture.matrix));
         }
     }
 }

@@ -36,10 +36,13 @@ pub enum Collection {
     Assets,
     /// Where the program goes.
     Outputs,
+    /// What is heard in the program.
+    Sounds,
 }
 
 impl Collection {
-    pub const ALL: [Self; 5] = [Self::Streams, Self::Settings, Self::Scene, Self::Assets, Self::Outputs];
+    pub const ALL: [Self; 6] =
+        [Self::Streams, Self::Settings, Self::Scene, Self::Assets, Self::Outputs, Self::Sounds];
 
     /// What it is called where it is kept. Never changes.
     const fn name(self) -> &'static str {
@@ -49,6 +52,7 @@ impl Collection {
             Self::Scene => "scene",
             Self::Assets => "assets",
             Self::Outputs => "outputs",
+            Self::Sounds => "sounds",
         }
     }
 }

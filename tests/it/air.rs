@@ -1,6 +1,7 @@
 //! The program on air: encoded once, received by a real server, by files and as HLS, and looked at with ffprobe.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use reqwest::{Method, StatusCode};
@@ -9,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::air_nginx::{Nginx, Received};
 use crate::harness::{Answer, Process, Server, Ws, answer, eventually};
-use crate::tools::{colour, sooner_or_later};
+use crate::tools::{Program, colour, sooner_or_later, tool};
 
 pub(crate) const SMALL: [(&str, &str); 4] = [
     ("compositor.resolution", "640x360"),
@@ -243,4 +244,102 @@ async fn after_kill_9_it_is_on_air_again_and_a_term_ends_everything_properly() {
     let received = Received::of(nginx.kept().last().unwrap()).await;
     received.is_whole(30.0, 60);
     assert!(received.pictures.len() > 40, "{}", received.pictures.len());
+}
+
+/// Half a second of 1 kHz at half of full scale, as a WAV file of 48 kHz stereo.
+fn tone() -> Vec<u8> {
+    let samples = (0..24_000_u32).flat_map(|number| {
+        let angle = f64::from(number) * std::f64::consts::TAU / 48.0;
+        #[expect(clippy::cast_possible_truncation, reason = "a sine is small")]
+        let value = (angle.sin() * 16_384.0) as i16;
+        [value.to_le_bytes(), value.to_le_bytes()].concat()
+    });
+    let data: Vec<u8> = samples.collect();
+    let size = u32::try_from(data.len()).unwrap();
+    let head = [
+        b"RIFF".as_slice(),
+        &(size + 36).to_le_bytes(),
+        b"WAVEfmt ",
+        &16_u32.to_le_bytes(),
+        &[1, 0, 2, 0],
+        &48_000_u32.to_le_bytes(),
+        &192_000_u32.to_le_bytes(),
+        &[4, 0, 16, 0],
+        b"data",
+        &size.to_le_bytes(),
+    ];
+    [head.concat(), data].concat()
+}
+
+/// Mean volume in dB of a stretch of a file, as FFmpeg hears it.
+async fn volume(file: &Path, from: &str, seconds: &str) -> f64 {
+    let mut command = Command::new(tool("ffmpeg"));
+    command.args(["-nostdin", "-v", "info", "-ss", from, "-t", seconds, "-i"]).arg(file);
+    let ended =
+        Program::start(command.args(["-map", "0:a", "-af", "volumedetect", "-f", "null", "-"])).end().await;
+    let said = ended.err.split("mean_volume: ").nth(1).unwrap_or_else(|| panic!("{}", ended.err)).to_owned();
+    said.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sound_is_heard_metered_turned_down_and_taken_away() {
+    let server = Server::start(&SMALL).await;
+    let upload =
+        server.request(Method::POST, "/api/assets?name=tone.wav").header("content-type", "audio/wav");
+    let asset = answer(upload.body(tone())).await.json();
+    server.output(&json!({"id": "near", "type": "file", "name": "show"})).await;
+    server.control("start").await;
+    server.until_state("near", "live").await;
+    server.on_air_for(60.0).await;
+    let music = json!({"src": asset["id"], "loop": true});
+    let set = server.ask(Method::PATCH, "/stream/audio/music", &music).await.json();
+    assert_eq!((&set["source"], &set["volume"]), (&json!("music"), &json!(1.0)));
+    let peak =
+        async || server.get("/stream/audio").await.json()["program"]["peakDb"].as_f64().unwrap_or(-120.0);
+    sooner_or_later("the tone is heard", async || (-7.0..-5.0).contains(&peak().await)).await;
+    let mut levels = Ws::open(&server.ws_url("/ws")).await;
+    levels.send_json(&json!({"type": "subscribe", "payload": {"topics": ["levels"]}})).await;
+    loop {
+        let message = levels.next().await;
+        if message["type"] == "levels" {
+            let peak = message["payload"]["sources"][0]["level"]["peakDb"].as_f64().unwrap();
+            assert!((-7.0..-5.0).contains(&peak), "{message}");
+            break;
+        }
+    }
+    server.on_air_for(60.0).await;
+    server.ask(Method::PATCH, "/stream/audio/music", &json!({"volume": 0.1, "fadeMs": 50})).await.json();
+    sooner_or_later("it is softer", async || (-28.0..-24.0).contains(&peak().await)).await;
+    server.on_air_for(30.0).await;
+    server.ask(Method::PATCH, "/stream/audio/music", &json!({"volume": 3})).await.problem(422);
+    assert_eq!(server.delete("/stream/audio/music").await.status, 200);
+    sooner_or_later("it is silent", async || peak().await < -100.0).await;
+    server.control("stop").await;
+    server.until_state("near", "idle").await;
+    let file = &files(&server.folder().join("recordings"), "show")[0];
+    let received = Received::of(file).await;
+    received.is_whole(30.0, 60);
+    assert!(volume(file, "0", "1.5").await < -80.0, "silence before");
+    // A sine of half of full scale: 6 dB for that, 3 dB for its mean.
+    let heard = volume(file, "3", "0.8").await;
+    assert!((-10.0..-8.0).contains(&heard), "{heard} dB");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sources_of_sound_are_kept_over_a_restart() {
+    let server = Server::start(&SMALL).await;
+    let upload =
+        server.request(Method::POST, "/api/assets?name=tone.wav").header("content-type", "audio/wav");
+    let asset = answer(upload.body(tone())).await.json();
+    let music = json!({"src": asset["id"], "volume": 0.5, "duck": {"by": "voice", "amountDb": 12}});
+    server.ask(Method::PATCH, "/stream/audio/music", &music).await.json();
+    let server = server.restart(&SMALL).await;
+    let used = server.delete(&format!("/api/assets/{}", asset["id"].as_str().unwrap())).await.problem(409);
+    assert!(used["detail"].as_str().unwrap().contains("music"), "{used}");
+    let kept = server.get("/stream/audio").await.json();
+    assert_eq!(kept["sources"][0]["volume"], 0.5);
+    assert_eq!(kept["sources"][0]["duck"], json!({"by": "voice", "amountDb": 12.0}));
+    assert_eq!(server.delete("/stream/audio/music").await.status, 200);
+    server.stop().await;
 }

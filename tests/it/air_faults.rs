@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::air::{SMALL, files, red};
 use crate::air_nginx::{Nginx, Received};
-use crate::harness::Server;
+use crate::harness::{Server, Ws};
 use crate::tools::sooner_or_later;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -17,8 +17,10 @@ async fn a_server_that_dies_is_reached_again_and_the_other_destination_has_no_ga
     server.control("start").await;
     server.until_state("far", "live").await;
     server.on_air_for(60.0).await;
+    let mut events = Ws::open(&server.ws_url("/ws")).await;
     nginx.kill();
     server.until_state("far", "reconnecting").await;
+    while events.next().await["payload"]["event"] != "streamError" {}
     let lost = server.get("/stream/outputs/far").await.json();
     assert!(!lost["lastError"].as_str().unwrap().is_empty());
     assert!(!lost.to_string().contains("sesame"), "{lost}");

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -18,10 +19,7 @@ pub(crate) struct Nginx {
 
 impl Nginx {
     pub(crate) async fn start() -> Self {
-        let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let mut nginx =
-            Self { program: None, folder: TempDir::new().unwrap(), port: free.local_addr().unwrap().port() };
-        drop(free);
+        let mut nginx = Self { program: None, folder: TempDir::new().unwrap(), port: lasting_port() };
         std::fs::create_dir(nginx.folder.path().join("kept")).unwrap();
         nginx.begin().await;
         nginx
@@ -69,6 +67,16 @@ impl Nginx {
         files.sort_by_key(|path| std::fs::metadata(path).unwrap().created().unwrap());
         files
     }
+}
+
+/// A free port that stays free while nobody listens: none that the system gives to whoever connects or asks for any. Clients that
+/// try such a port again and again could even connect to themselves.
+pub(crate) fn lasting_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = u16::try_from(std::process::id() % 9000).unwrap();
+    let mut ports =
+        std::iter::repeat_with(|| 20_000 + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000);
+    ports.find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// What ffprobe reads in a file.

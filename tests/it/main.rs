@@ -6,6 +6,8 @@ mod air;
 mod air_api;
 mod air_faults;
 mod air_nginx;
+mod air_sink;
+mod air_twitter;
 mod api;
 mod bad_input;
 mod browser;

@@ -417,6 +417,19 @@ fn samples() -> Vec<Calls> {
                 call("/stream/outputs/far", 403).with(FOREIGN, ""),
             ],
         ),
+        operation(get.clone(), "/stream/audio", vec![call("/stream/audio", 200)]),
+        operation(
+            Method::PATCH,
+            "/stream/audio/{source}",
+            vec![
+                call("/stream/audio/music", 404).with(JSON, r#"{"volume":1}"#),
+                call("/stream/audio/music", 422).with(JSON, r#"{"src":"nothing-like-it"}"#),
+                call("/stream/audio/music", 400).with(JSON, "{"),
+                call("/stream/audio/music", 415),
+                call("/stream/audio/music", 403).with(FOREIGN, "{}"),
+            ],
+        ),
+        operation(delete.clone(), "/stream/audio/{source}", vec![call("/stream/audio/music", 404)]),
         operation(get.clone(), "/hls/program/{file}", vec![call("/hls/program/index.m3u8", 404)]),
         operation(
             post.clone(),

@@ -22,6 +22,7 @@ pub mod picture;
 mod playlist;
 mod server;
 pub mod sink;
+pub mod twitter;
 pub mod world;
 
 pub use film::Error as FilmError;

@@ -37,7 +37,7 @@ pub use setting::{Effect, Setting};
 pub use table::{LATER_SECTIONS, SETTINGS, find};
 pub use typed::{
     Auth, Bus, Capture, Cleanup, Codec, Compositor, Config, Egress, Level, Limits, LogFormat, Logging,
-    Outputs, Preset, Recording, Server, Store, Streams, Twitch,
+    Outputs, Preset, Recording, Server, Store, Streams, Twitch, Twitter,
 };
 
 use resolved::{Given, Layers, finish};

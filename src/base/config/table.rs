@@ -473,6 +473,24 @@ pub static SETTINGS: &[Setting] = &[
         "A destination that takes nothing for so long is connected anew.",
     ),
     setting(
+        "outputs.twitter.api_url",
+        Kind::Url,
+        Text("https://api.twitter.com"),
+        "The API of X, where outputs of type twitter say that they are live and when they are over.",
+    ),
+    setting("outputs.twitter.api_key", Kind::Secret, Null, "The key of an app of X; with the three below.")
+        .env(&["TWITTER_API_KEY"])
+        .or_null(),
+    setting("outputs.twitter.api_secret", Kind::Secret, Null, "The secret of that key.")
+        .env(&["TWITTER_API_SECRET"])
+        .or_null(),
+    setting("outputs.twitter.access_token", Kind::Secret, Null, "Of the account that speaks.")
+        .env(&["TWITTER_ACCESS_TOKEN"])
+        .or_null(),
+    setting("outputs.twitter.access_token_secret", Kind::Secret, Null, "The secret of that token.")
+        .env(&["TWITTER_ACCESS_TOKEN_SECRET"])
+        .or_null(),
+    setting(
         "egress.allow_private",
         Kind::Flag,
         Flag(false),

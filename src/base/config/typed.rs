@@ -307,6 +307,17 @@ pub struct Outputs {
     pub audio_kbps: u32,
     pub connect: Duration,
     pub stall: Duration,
+    pub twitter: Twitter,
+}
+
+/// Who speaks on X; nobody unless all four secrets are there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Twitter {
+    pub api_url: String,
+    pub api_key: Option<Secret>,
+    pub api_secret: Option<Secret>,
+    pub access_token: Option<Secret>,
+    pub access_token_secret: Option<Secret>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -434,6 +445,13 @@ impl Outputs {
             audio_kbps: values.whole("outputs.audio_bitrate"),
             connect: values.seconds("outputs.connect_seconds"),
             stall: values.seconds("outputs.stall_seconds"),
+            twitter: Twitter {
+                api_url: values.text("outputs.twitter.api_url").to_owned(),
+                api_key: values.some_text("outputs.twitter.api_key").map(Secret::new),
+                api_secret: values.some_text("outputs.twitter.api_secret").map(Secret::new),
+                access_token: values.some_text("outputs.twitter.access_token").map(Secret::new),
+                access_token_secret: values.some_text("outputs.twitter.access_token_secret").map(Secret::new),
+            },
         }
     }
 }
