@@ -46,6 +46,7 @@ const AGAIN: Duration = Duration::from_millis(200);
 impl Work {
     /// Encodes until the lane is over.
     pub(super) fn run(self) {
+        let _over = Over(Arc::clone(&self.lane));
         let mut first = self.frames.newest();
         if first.picture.is_none() {
             first = self.frames.after(first.number, FIRST);
@@ -61,6 +62,15 @@ impl Work {
             work: self,
         };
         run.encode_all(first.picture);
+    }
+}
+
+/// A lane whose thread has ended, also by a panic, is over: another takes its place.
+struct Over(Arc<Lane>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

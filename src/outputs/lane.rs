@@ -195,3 +195,35 @@ impl Flow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use media::air::{SoundCodec, VideoCodec};
+
+    use super::super::queue::{Bound, Taken};
+    use super::*;
+
+    fn picture(config: &'static [u8]) -> PictureTrack {
+        let (width, height, fps, kbps) = (64, 64, 30, 100);
+        PictureTrack { codec: VideoCodec::H264, width, height, fps, kbps, config: config.into() }
+    }
+
+    #[test]
+    fn what_is_sent_is_known_once_both_tracks_are_and_connections_begin_anew_when_it_changes() {
+        let recipe = Recipe { video: VideoCodec::H264, kbps: 100, sound: Some((SoundCodec::Aac, 128)) };
+        let (lane, queue) = (Lane::new(recipe), Arc::new(Queue::new(Bound::USUAL)));
+        lane.attach(&queue);
+        queue.open();
+        lane.pictures_are(picture(b"one"));
+        assert_eq!(lane.tracks(), None, "the sound is not known yet");
+        lane.sound_is(SoundTrack { codec: SoundCodec::Aac, kbps: 128, config: b"asc".as_slice().into() });
+        assert!(lane.tracks().is_some_and(|tracks| tracks.picture.config == b"one".as_slice()));
+        // Another encoder that is the same to who receives it disturbs nobody.
+        lane.pictures_are(picture(b"one"));
+        assert!(matches!(queue.take(Duration::ZERO), Taken::Empty));
+        lane.pictures_are(picture(b"two"));
+        assert!(matches!(queue.take(Duration::ZERO), Taken::Renew));
+        lane.detach(&queue);
+        assert!(!lane.is_wanted());
+    }
+}

@@ -39,7 +39,7 @@ impl Drop for Done {
 }
 
 impl Run {
-    /// Starts `work` for a queue that is attached to `lane`.
+    /// Starts `work`, whose queue is attached to its lane.
     pub(super) fn start(tasks: &Tasks, work: destination::Work) -> Result<Self> {
         let run = Self {
             definition: Arc::clone(&work.definition),
@@ -51,7 +51,6 @@ impl Run {
         };
         let (done, lane, queue) =
             (Done(Arc::clone(&run.done)), Arc::clone(&work.lane), Arc::clone(&work.queue));
-        lane.attach(&queue);
         let name = format!("out-{}", work.definition.id);
         let started = tasks.thread(&name, STACK, move || {
             let _done = done;
@@ -63,9 +62,10 @@ impl Run {
         started.map(|()| run)
     }
 
-    /// Whether it does what `definition` says.
+    /// Whether it does what `definition` says, and still can.
     pub(super) fn is_of(&self, definition: &Definition) -> bool {
         self.ending.is_none()
+            && !self.lane.is_over()
             && self.definition.place == definition.place
             && self.definition.recipe == definition.recipe
     }

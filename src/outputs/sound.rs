@@ -64,6 +64,7 @@ impl Work {
     }
 
     fn run(self) {
+        let _gone = Gone(Arc::clone(&self.running));
         let (begun, mut voices, mut next) = (self.clock.now(), Vec::new(), 0_i64);
         let (mut block, mut looked) = ([[0.0_f32; 2]; BLOCK], begun);
         self.audio.begin(0);
@@ -141,6 +142,17 @@ impl Work {
     fn failed(&self, e: &media::air::Error) {
         error!(error = %e, "the sound can't be encoded; another encoder goes on");
         self.meters.failures.add(1);
+    }
+}
+
+/// After a panic another thread may be started.
+struct Gone(Arc<AtomicBool>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(false, Ordering::Release);
+        }
     }
 }
 

@@ -343,3 +343,32 @@ async fn sources_of_sound_are_kept_over_a_restart() {
     assert_eq!(server.delete("/stream/audio/music").await.status, 200);
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_program_is_watched_with_its_sound_without_any_output() {
+    let server = Server::start(&SMALL).await;
+    server.get("/hls/program/live.mp4").await.problem(404);
+    server.ask(Method::POST, "/stream/layers", &red()).await;
+    server.control("start").await;
+    let mut watched = server.request(Method::GET, "/hls/program/live.mp4").send().await.unwrap();
+    assert_eq!(watched.headers()["content-type"], "video/mp4");
+    let mut film = Vec::new();
+    while film.windows(4).filter(|four| four == b"moof").count() < 12 {
+        film.extend(crate::harness::within(watched.chunk()).await.unwrap().expect("it never ends"));
+    }
+    let lanes = async || server.get("/stream/status").await.json()["encoders"].as_array().unwrap().len();
+    assert_eq!(lanes().await, 1);
+    drop(watched);
+    sooner_or_later("nobody watches: nothing is encoded", async || lanes().await == 0).await;
+    let file = server.folder().join("live.mp4");
+    std::fs::write(&file, film).unwrap();
+    let received = Received::of(&file).await;
+    received.is_whole(30.0, 60);
+    assert!(received.pictures.len() >= 60, "{}", received.pictures.len());
+    let heard = received.sounds.last().unwrap() - received.sounds[0];
+    let seen = received.pictures.last().unwrap().1 - received.pictures[0].1;
+    assert!((heard - seen).abs() < 0.3, "{heard} s are heard, {seen} s are seen");
+    let [r, g, b] = colour(&file).await;
+    assert!(r > 240.0 && g < 15.0 && b < 15.0, "{r} {g} {b}");
+    server.stop().await;
+}

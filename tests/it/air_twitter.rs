@@ -10,6 +10,7 @@ use crate::harness::Server;
 use crate::tools::sooner_or_later;
 
 /// The stand-in, which takes `limit` posts until `reset` seconds from now, and the settings that lead to it.
+#[expect(clippy::disallowed_methods, reason = "it is the other side, which ends with the test")]
 async fn stand_in(limit: u64, reset: i64) -> (Twitter, Vec<(&'static str, String)>) {
     let keys = Keys {
         consumer: "app".into(),
