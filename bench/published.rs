@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "it measures this machine's time from outside")]
 #![expect(clippy::print_stderr, reason = "it tells its progress")]
 
+mod air;
 mod bare;
 mod capture;
 mod compose;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 use harness::Outcome;
 use report::Row;
 
-const SUBJECTS: [&str; 7] = ["viewing", "latency", "recording", "idle", "capture", "packs", "compose"];
+const SUBJECTS: [&str; 8] = ["viewing", "latency", "recording", "idle", "capture", "packs", "compose", "air"];
 
 fn main() -> Outcome<ExitCode> {
     // Cargo adds --bench.
@@ -57,6 +58,7 @@ async fn measure(subject: &str) -> Outcome<Vec<Row>> {
         "capture" => capture::measure().await,
         "packs" => packs::measure(),
         "compose" => compose::measure().await,
+        "air" => air::measure().await,
         _ => idle::measure().await,
     }
 }

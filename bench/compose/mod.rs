@@ -1,7 +1,7 @@
 //! What a frame of a scene costs, what it costs others, and how soon an update is seen.
 
-mod peers;
-mod scene;
+pub(crate) mod peers;
+pub(crate) mod scene;
 mod updates;
 
 use std::ffi::OsString;
@@ -28,7 +28,7 @@ pub(crate) async fn measure() -> Outcome<Vec<Row>> {
 }
 
 /// Another build may be named, to measure before and after.
-fn binary() -> OsString {
+pub(crate) fn binary() -> OsString {
     std::env::var_os("ONAIR_BENCH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_onair").into())
 }
 

@@ -7,35 +7,43 @@ use crate::harness::Outcome;
 
 /// Who composes.
 #[derive(Clone, Copy)]
-pub(super) enum Way {
+pub(crate) enum Way {
     Onair,
     Ffmpeg,
     Gstreamer,
     Sharp,
     Canvas,
+    /// As above, then encoded and packed as for a platform.
+    FfmpegAir,
+    GstreamerAir,
+    /// Only the encoding, of pictures that are there.
+    X264,
 }
 
 impl Way {
     pub(super) const PEERS: [Self; 4] = [Self::Ffmpeg, Self::Gstreamer, Self::Sharp, Self::Canvas];
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Onair => "onair",
             Self::Ffmpeg => "ffmpeg's overlays",
             Self::Gstreamer => "GStreamer's compositor",
             Self::Sharp => "sharp",
             Self::Canvas => "@napi-rs/canvas",
+            Self::FfmpegAir => "ffmpeg's overlays and x264",
+            Self::GstreamerAir => "GStreamer's compositor and x264enc",
+            Self::X264 => "x264 alone",
         }
     }
 
     /// Milliseconds of processor time a frame, all threads, and the version that took them.
-    pub(super) fn cost(self, folder: &Path) -> Outcome<(f64, String)> {
+    pub(crate) fn cost(self, folder: &Path) -> Outcome<(f64, String)> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let peers = root.join("bench/peers");
         let mut command = match self {
             // The system's Python: it has the bindings of GStreamer.
-            Self::Onair | Self::Ffmpeg | Self::Gstreamer => python(&peers),
             Self::Sharp | Self::Canvas => node(&peers, &root.join("target/bench/node")),
+            _ => python(&peers),
         };
         let word = match self {
             Self::Onair => "onair",
@@ -43,6 +51,9 @@ impl Way {
             Self::Gstreamer => "gstreamer",
             Self::Sharp => "sharp",
             Self::Canvas => "canvas",
+            Self::FfmpegAir => "ffmpeg-air",
+            Self::GstreamerAir => "gstreamer-air",
+            Self::X264 => "x264",
         };
         command.arg(word).arg(folder).env("ONAIR", super::binary());
         let output = command.output();

@@ -19,13 +19,13 @@ use crate::harness::Outcome;
 const PERIOD: u32 = 120;
 const STEP: (u32, u32) = (7, 3);
 const FPS: u32 = 60;
-const PICTURES: usize = 10;
+pub(crate) const PICTURES: usize = 10;
 const MOVING: usize = 4;
 const TEXT: &str = "Frame {{ program.frame }}: the line that changes every frame";
 
 /// A scene to be rendered.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Scene {
+pub(crate) enum Scene {
     Whole,
     /// Nothing moves.
     Still,
@@ -36,7 +36,7 @@ pub(super) enum Scene {
 }
 
 impl Scene {
-    pub(super) fn file(self) -> &'static str {
+    pub(crate) fn file(self) -> &'static str {
         match self {
             Self::Whole => "scene.json",
             Self::Still => "still.json",
@@ -47,7 +47,7 @@ impl Scene {
 }
 
 /// Writes all scenes, their pictures, and `layout.json` for the peers.
-pub(super) fn write(folder: &Path) -> Outcome<()> {
+pub(crate) fn write(folder: &Path) -> Outcome<()> {
     picture(&folder.join("background.png"), Game::Football, 1920, 1080, false)?;
     for number in 0..PICTURES {
         let game = if number % 2 == 0 { Game::Dota } else { Game::Football };

@@ -73,6 +73,21 @@ impl Server {
         Ok(body.to_owned())
     }
 
+    /// Sends a file.
+    pub(crate) async fn upload(&self, path: &str, kind: &str, bytes: &[u8]) -> Outcome<()> {
+        let mut socket = TcpStream::connect(self.address).await?;
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nContent-Type: {kind}\r\n");
+        socket.write_all(format!("{head}Content-Length: {}\r\n\r\n", bytes.len()).as_bytes()).await?;
+        socket.write_all(bytes).await?;
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).await?;
+        if answer.starts_with(b"HTTP/1.1 2") {
+            return Ok(());
+        }
+        Err(format!("POST {path}: {}", String::from_utf8_lossy(&answer)).into())
+    }
+
     /// The sum of a metric over its labels.
     pub(crate) async fn metric(&self, name: &str) -> Outcome<f64> {
         let text = self.ask("GET", "/metrics").await?;

@@ -1,10 +1,12 @@
 """What a frame of the benchmark's scene costs with ffmpeg's overlay filters, with GStreamer's compositor, and with onair.
 
-compose.py ffmpeg|gstreamer|onair FOLDER: FOLDER holds layout.json and its pictures; see bench/compose/scene.rs. Prints JSON:
-milliseconds of processor time a frame, all threads. What starting costs is left out: the difference of a long and a short run
+compose.py ffmpeg|gstreamer|onair|ffmpeg-air|gstreamer-air|x264 FOLDER: FOLDER holds layout.json and its pictures; see
+bench/compose/scene.rs. With -air the frames are also encoded (x264, veryfast, 4 Mbit/s, 30 fps) and packed as FLV; x264 alone does
+that to pictures.yuv. Prints JSON: milliseconds of processor time a frame, all threads. What starting costs is left out: the difference of a long and a short run
 counts. ONAIR in the environment is onair's program. Needs nothing but Python's own modules, and for GStreamer those of the system (python3-gi).
 """
 
+import functools
 import json
 import os
 import pathlib
@@ -13,6 +15,8 @@ import subprocess
 import sys
 
 SHORT, LONG = 30, 270
+X264 = ["-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-b:v", "4000k", "-maxrate", "4000k", "-bufsize", "8000k",
+        "-g", "60"]
 
 
 def spent(who=resource.RUSAGE_CHILDREN):
@@ -20,11 +24,11 @@ def spent(who=resource.RUSAGE_CHILDREN):
     return usage.ru_utime + usage.ru_stime
 
 
-def ffmpeg(folder, layout, frames):
+def ffmpeg(folder, layout, frames, air=False):
     pictures, text = layout["pictures"], layout["text"]
     command = ["ffmpeg", "-hide_banner", "-loglevel", "error"]
     for file in [layout["background"], *(picture["file"] for picture in pictures)]:
-        command += ["-framerate", "60", "-i", folder / file]
+        command += ["-framerate", "30" if air else "60", "-i", folder / file]
     # Each picture is decoded and brought to its format once, then repeated.
     again = "loop=loop=-1:size=1:start=0,setpts=N"
     graph = [f"[0:v]format=yuv420p,{again}[b0]"]
@@ -39,7 +43,7 @@ def ffmpeg(folder, layout, frames):
     graph.append(f"[b{len(pictures)}]drawtext=font=DejaVu Sans:fontsize={text['size']}:fontcolor=white:"
                  f"x={text['x']}:y={text['y']}:text={before}%{{n}}{escaped}[out]")
     command += ["-filter_complex", ";".join(graph), "-map", "[out]", "-frames:v", str(frames)]
-    command += ["-pix_fmt", "yuv420p", "-f", "null", "-"]
+    command += ["-pix_fmt", "yuv420p", *(X264 + ["-f", "flv"] if air else ["-f", "null"]), "-y", "/dev/null" if air else "-"]
     began = spent()
     subprocess.run(command, check=True)
     return spent() - began
@@ -52,7 +56,20 @@ def onair(folder, layout, frames):
     return spent() - began
 
 
-def gstreamer(folder, layout, frames):
+def x264(folder, layout, frames):
+    """Encoding alone: what reading the pictures costs is taken off."""
+    command = ["ffmpeg", "-hide_banner", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-framerate", "30", "-s",
+               f"{layout['width']}x{layout['height']}", "-i", folder / "pictures.yuv", "-frames:v", str(frames)]
+
+    def cost(*coder):
+        began = spent()
+        subprocess.run([*command, *coder, "-f", "null", "-"], check=True)
+        return spent() - began
+
+    return cost(*X264) - cost("-c:v", "wrapped_avframe")
+
+
+def gstreamer(folder, layout, frames, air=False):
     import gi
     gi.require_version("Gst", "1.0")
     from gi.repository import Gst
@@ -61,10 +78,13 @@ def gstreamer(folder, layout, frames):
     pictures, text = layout["pictures"], layout["text"]
     # Its compositor minds a picture's alpha only where what comes out has alpha too.
     format = os.environ.get("GST_FORMAT", "BGRA")
-    still = "imagefreeze ! video/x-raw,framerate=60/1"
+    rate = 30 if air else 60
+    still = f"imagefreeze ! video/x-raw,framerate={rate}/1"
+    coder = ("x264enc speed-preset=veryfast tune=zerolatency bitrate=4000 key-int-max=60 ! video/x-h264,profile=high ! "
+             "flvmux streamable=true ! ") if air else ""
     parts = [f"compositor name=c background=black ! video/x-raw,format={format},width={layout['width']},"
-             f"height={layout['height']},framerate=60/1 ! videoconvert ! video/x-raw,format=I420 ! textoverlay name=t font-desc=\"DejaVu Sans 32\" halignment=left "
-             f"valignment=top xpad={text['x']} ypad={text['y']} ! fakesink name=s sync=false signal-handoffs=true num-buffers={frames}",
+             f"height={layout['height']},framerate={rate}/1 ! videoconvert ! video/x-raw,format=I420 ! textoverlay name=t font-desc=\"DejaVu Sans 32\" halignment=left "
+             f"valignment=top xpad={text['x']} ypad={text['y']} ! {coder}fakesink name=s sync=false signal-handoffs=true num-buffers={frames + (2 if air else 0)}",
              f"filesrc location={folder / layout['background']} ! pngdec ! videoconvert ! video/x-raw,format={format} ! {still} ! "
              "c.sink_0"]
     for n, picture in enumerate(pictures, 1):
@@ -105,16 +125,17 @@ def gstreamer(folder, layout, frames):
 def main():
     way, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     layout = json.loads((folder / "layout.json").read_text())
-    if way in ("ffmpeg", "onair"):
-        command = ffmpeg if way == "ffmpeg" else onair
+    air = way.endswith("-air")
+    commands = {"ffmpeg": ffmpeg, "onair": onair, "x264": x264, "ffmpeg-air": functools.partial(ffmpeg, air=True)}
+    if command := commands.get(way):
         short, long = command(folder, layout, SHORT), command(folder, layout, LONG)
         seconds = (long - short) / (LONG - SHORT)
-    if way == "ffmpeg":
+    if way in ("ffmpeg", "ffmpeg-air", "x264"):
         version = subprocess.run(["ffmpeg", "-version"], check=True, capture_output=True, text=True).stdout.split()[2]
     elif way == "onair":
         version = subprocess.run([os.environ["ONAIR"], "--version"], check=True, capture_output=True, text=True).stdout.split()[-1]
     else:
-        seconds, version = gstreamer(folder, layout, LONG)
+        seconds, version = gstreamer(folder, layout, LONG, air)
     print(json.dumps({"version": f"{way} {version}", "cpu_ms_per_frame": seconds * 1000}))
 
 
