@@ -101,3 +101,24 @@ async fn an_address_in_this_network_is_for_the_operator_only() {
     server.delete("/stream/outputs/stream").await.problem(409);
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_can_not_be_written_is_tried_again_until_it_can() {
+    let server = Server::start(&SMALL).await;
+    let recordings = server.folder().join("recordings");
+    std::fs::create_dir_all(&recordings).unwrap();
+    // Something that is no folder where the folder should be.
+    std::fs::write(recordings.join("program"), "").unwrap();
+    server.output(&json!({"id": "near", "type": "file", "name": "show"})).await;
+    server.control("start").await;
+    server.until_state("near", "reconnecting").await;
+    let output = server.get("/stream/outputs/near").await.json();
+    assert!(output["lastError"].as_str().unwrap().contains("file can't be written"), "{output}");
+    std::fs::remove_file(recordings.join("program")).unwrap();
+    server.until_state("near", "live").await;
+    server.on_air_for(30.0).await;
+    server.control("stop").await;
+    server.until_state("near", "idle").await;
+    Received::of(&files(&recordings, "show")[0]).await.is_whole(30.0, 60);
+    server.stop().await;
+}

@@ -18,6 +18,16 @@ async fn sink(settings: Settings) -> (Sink, String) {
     (sink, format!("rtmp://{address}/live"))
 }
 
+/// A scene that takes all of the bitrate, so that buffers on the way are full soon.
+async fn busy(server: &Server) {
+    for number in 0..40_u32 {
+        let (x, y) = (number % 8 * 80, number / 8 * 72);
+        let text = json!({"content": {"kind": "text", "text": "{{ program.frame }} {{ program.time }}",
+            "style": {"fontSize": 40 + number % 7}}, "transform": {"position": {"x": x, "y": y}}});
+        server.ask(reqwest::Method::POST, "/stream/layers", &text).await;
+    }
+}
+
 /// One publication without a gap of more than a frame, keyframes two seconds apart at most.
 fn is_whole(sink: &Sink, pictures: usize) {
     sink.with(|all| {
@@ -88,13 +98,7 @@ async fn a_server_that_stops_reading_is_stalled_then_lost_then_live() {
     settings.extend([("outputs.stall_seconds", "5"), ("outputs.bitrate", "20000")]);
     let server = Server::start(&settings).await;
     server.output(&json!({"id": "x", "url": url, "key": "one"})).await;
-    // Something that takes all of the bitrate, so that buffers on the way are full soon.
-    for number in 0..40_u32 {
-        let (x, y) = (number % 8 * 80, number / 8 * 72);
-        let text = json!({"content": {"kind": "text", "text": "{{ program.frame }} {{ program.time }}",
-            "style": {"fontSize": 40 + number % 7}}, "transform": {"position": {"x": x, "y": y}}});
-        server.ask(reqwest::Method::POST, "/stream/layers", &text).await;
-    }
+    busy(&server).await;
     server.control("start").await;
     server.until_state("x", "live").await;
     sink.behave(Behaviour::StopReading);
@@ -139,5 +143,40 @@ async fn twenty_destinations_take_one_encode_and_a_wrong_key_is_refused() {
         }
     });
     strict.with(|all| assert!(all.iter().all(|one| one.pictures.is_empty())));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_is_too_slow_loses_whole_groups_that_are_counted_and_the_other_loses_nothing() {
+    let (steady, steady_url) = sink(Settings::default()).await;
+    let (slow, slow_url) = sink(Settings::default()).await;
+    let mut settings = SMALL.to_vec();
+    settings.push(("outputs.bitrate", "20000"));
+    let server = Server::start(&settings).await;
+    busy(&server).await;
+    server.output(&json!({"id": "steady", "url": steady_url, "key": "one"})).await;
+    server.output(&json!({"id": "slow", "url": slow_url, "key": "two"})).await;
+    slow.behave(Behaviour::Slow(60_000));
+    server.control("start").await;
+    server.until_state("steady", "live").await;
+    let dropped = async || {
+        let output = server.get("/stream/outputs/slow").await.json();
+        output["droppedFrames"].as_u64().unwrap()
+    };
+    sooner_or_later("pictures are dropped", async || dropped().await > 0).await;
+    slow.behave(Behaviour::Proper);
+    let gap = async || slow.with(|all| all.iter().any(|one| !one.gaps(35).is_empty()));
+    sooner_or_later("what was dropped is missing", gap).await;
+    slow.with(|all| {
+        assert_eq!(all.len(), 1, "it was slow, not lost");
+        let one = &all[0];
+        for [_, to] in one.gaps(35) {
+            let after = one.pictures.iter().find(|picture| picture.timestamp == to).unwrap();
+            assert!(after.keyframe, "it goes on with a keyframe at {to} ms");
+        }
+    });
+    server.control("stop").await;
+    server.until_state("steady", "idle").await;
+    is_whole(&steady, 100);
     server.stop().await;
 }
