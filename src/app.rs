@@ -27,7 +27,7 @@ use crate::sources::push::{self, Push};
 use crate::sources::rtmp::{self, Rtmp};
 use crate::store::Store;
 use crate::streams::{self, Registry};
-use crate::{bus, egress, sources, store};
+use crate::{bindings, bus, egress, sources, store};
 
 /// The running program.
 pub struct App {
@@ -48,9 +48,7 @@ impl App {
     /// When a port can't be had or the recordings can't be looked through; nothing runs then.
     pub async fn start(resolved: Resolved, clock: Clock) -> Result<Self> {
         let config = resolved.config.clone();
-        for note in &resolved.notes {
-            warn!("{note}");
-        }
+        resolved.notes.iter().for_each(|note| warn!("{note}"));
         let tasks = Tasks::default();
         let registry = Registry::new(stream_settings(&config), clock.clone());
         let store = store::open(&store_settings(&config), &tasks, &clock).await?;
@@ -78,8 +76,8 @@ impl App {
             store: Arc::clone(&store),
             reader: reader.clone(),
         })?;
-        let (keeper, assets, outputs) =
-            program(&config, &store, &registry, &outside, (&clock, &tasks)).await?;
+        let (keeper, assets, stills, outputs) =
+            program(&config, &store, &events, &registry, &outside, (&clock, &tasks)).await?;
         let cleanup = Cleanup::new(registry.clone(), recorders.clone());
         let controls = {
             let live = (registry.clone(), recorders.clone(), captures.clone(), outside, watch.clone());
@@ -110,12 +108,14 @@ impl App {
             bus,
             store,
             cleanup: cleanup.clone(),
-            keeper,
+            keeper: keeper.clone(),
             assets,
             outputs,
+            stills,
             config: config.clone(),
         });
         let mut open = api.start().await?;
+        advertise(&keeper, &config, &open);
         if let Some((listener, address)) = rtmp_port {
             open.push(Open { setting, address });
             tasks.spawn("rtmp listener", rtmp::serve(listener, rtmp, tasks.stopping()));
@@ -159,6 +159,22 @@ async fn recover(recorders: Recorders) -> Result<()> {
         .await
         .map_err(|e| Error::internal("recordings can't be recovered", e))?;
     Ok(())
+}
+
+/// Tells servers on the same store where to find this one. One that listens on all addresses is known by its machine's name.
+fn advertise(keeper: &Keeper, config: &Config, open: &[Open]) {
+    let Some(port) = open.iter().find(|open| open.setting == "server.port").map(|open| open.address.port())
+    else {
+        return;
+    };
+    let host = config.server.host;
+    let name = rustix::system::uname();
+    let host = match name.nodename().to_str() {
+        Ok(name) if host.is_unspecified() && !name.is_empty() => name.to_owned(),
+        _ if host.is_ipv6() => format!("[{host}]"),
+        _ => host.to_string(),
+    };
+    keeper.reachable_at(format!("{host}:{port}"));
 }
 
 /// What a changed setting changes.
@@ -215,20 +231,23 @@ fn egress_policy(config: &Config) -> egress::Policy {
 async fn program(
     config: &Config,
     store: &Arc<dyn Store>,
+    events: &Events,
     registry: &Registry,
     client: &egress::Client,
     (clock, tasks): (&Clock, &Tasks),
-) -> Result<(Keeper, Assets, Outputs)> {
+) -> Result<(Keeper, Assets, compose::Stills, Outputs)> {
     let settings = config.compositor.clone();
     let assets = Assets::open(&config.data_dir, settings.clone(), Arc::clone(store)).await?;
     let parts =
         compose::Parts { settings, store: Arc::clone(store), clock: clock.clone(), tasks: tasks.clone() };
     let keeper = Keeper::start(parts).await?;
-    let frames = Frames::default();
-    compose::program::start(compose::program::Parts {
+    let (frames, outside) = (Frames::default(), compose::Outside::default());
+    bindings::start(events.clone(), outside.clone(), registry.clone(), clock.clone(), tasks);
+    let stills = compose::program::start(compose::program::Parts {
         settings: config.compositor.clone(),
         keeper: keeper.clone(),
         assets: assets.clone(),
+        outside,
         registry: registry.clone(),
         frames: frames.clone(),
         clock: clock.clone(),
@@ -244,7 +263,7 @@ async fn program(
         clock: clock.clone(),
         tasks: tasks.clone(),
     });
-    Ok((keeper, assets, outputs.await?))
+    Ok((keeper, assets, stills, outputs.await?))
 }
 
 /// All that reads screens.

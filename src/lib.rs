@@ -11,6 +11,7 @@
 pub mod api;
 pub mod app;
 pub mod base;
+pub mod bindings;
 pub mod bus;
 pub mod capture;
 pub mod cleanup;

@@ -109,18 +109,23 @@ fn answers() -> Vec<(&'static str, &'static str, Value)> {
         ("pong", "The answer to `ping`.", object(&[("ref", reference.clone())], &[])),
         (
             "error",
-            "What was asked with that `ref` was not done and has changed nothing.",
+            "What was asked with that `ref` was not done and has changed nothing; with `layer`, that one can't be shown as it \
+             should be.",
             object(
                 &[
                     ("message", json!({"type": "string"})),
                     (
                         "code",
                         json!({"type": "string", "enum": [
-                            "invalid", "notFound", "conflict", "tooLarge", "unavailable", "internal", "missed",
+                            "invalid", "notFound", "conflict", "tooLarge", "unavailable", "internal", "missed", "layer",
                         ]}),
                     ),
                 ],
-                &[("ref", reference), ("errors", json!({"type": "array", "items": to("FieldProblem")}))],
+                &[
+                    ("ref", reference),
+                    ("layer", json!({"type": "string"})),
+                    ("errors", json!({"type": "array", "items": to("FieldProblem")})),
+                ],
             ),
         ),
     ]

@@ -20,6 +20,7 @@ use crate::base::histogram::Snapshot;
 use crate::base::tasks::Tasks;
 use crate::bus::{Bus, Group};
 use crate::capture::Captures;
+use crate::compose::Keeper;
 use crate::events::Events;
 use crate::outputs::{Outputs, State};
 use crate::reading::Reader;
@@ -61,6 +62,7 @@ pub(super) struct Sources {
     pub(super) push: Push,
     pub(super) rtmp: Rtmp,
     pub(super) outputs: Outputs,
+    pub(super) keeper: Keeper,
     pub(super) tasks: Tasks,
     pub(super) clock: Clock,
     pub(super) started: Monotonic,
@@ -208,6 +210,7 @@ impl Collector for Sources {
         self.readings(&mut to)?;
         self.rtmp(&mut to)?;
         self.outputs(&mut to)?;
+        self.program(&mut to)?;
         self.store(&mut to)
     }
 }
@@ -463,6 +466,27 @@ impl Sources {
         to.counters("output_dropped_frames", "Pictures dropped for it", None, of().zip(dropped))?;
         let queued = views.iter().map(|view| view.queued.1 as f64);
         to.gauges("output_queue", "Bytes that wait for it", Some(&Unit::Bytes), of().zip(queued))
+    }
+
+    fn program(&self, to: &mut Writer<'_, '_>) -> fmt::Result {
+        let figures = self.keeper.figures();
+        let memory = figures.memory as f64;
+        to.gauge("program_memory", "Memory held for the program's pictures", Some(&Unit::Bytes), memory)?;
+        to.gauge("program_feeds", "Streams that are decoded for layers", None, figures.feeds as f64)?;
+        let troubles = self.keeper.troubles().borrow().len() as f64;
+        to.gauge("program_layer_errors", "Layers that can't be shown as they should be", None, troubles)?;
+        to.counter("program_frames_late", "Frames that could not be made in time", None, figures.dropped)?;
+        to.counter("program_frames_failed", "Frames that could not be composed", None, figures.failed)?;
+        to.counter(
+            "program_feed_damage",
+            "Frames of streams that could not be decoded",
+            None,
+            figures.damaged,
+        )?;
+        to.counter("program_files_unread", "Times a layer's file could not be read", None, figures.unread)?;
+        to.counter("program_draw_panics", "Panics while a layer was drawn", None, figures.panics)?;
+        let late = figures.given_up;
+        to.counter("program_draws_given_up", "Times drawing a layer took too long", None, late)
     }
 
     fn store(&self, to: &mut Writer<'_, '_>) -> fmt::Result {

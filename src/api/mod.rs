@@ -12,6 +12,7 @@ mod events;
 mod extract;
 mod fan;
 mod follow;
+mod frame;
 mod frames;
 mod guard;
 mod hls;
@@ -48,8 +49,8 @@ use crate::base::tasks::Tasks;
 use crate::bus::Bus;
 use crate::capture::Captures;
 use crate::cleanup::Cleanup;
-use crate::compose::Keeper;
 use crate::compose::assets::Assets;
+use crate::compose::{Keeper, Stills};
 use crate::controls::Controls;
 use crate::events::Events;
 use crate::outputs::Outputs;
@@ -82,6 +83,7 @@ pub struct Parts {
     pub keeper: Keeper,
     pub assets: Assets,
     pub outputs: Outputs,
+    pub stills: Stills,
 }
 
 /// What handlers see. Cheap to clone.
@@ -106,6 +108,7 @@ pub struct Inner {
     keeper: Keeper,
     assets: Assets,
     outputs: Outputs,
+    stills: Stills,
     fans: fan::Fans,
     meters: Arc<metrics::Meters>,
     rate: rate::Rate,
@@ -128,8 +131,30 @@ pub struct Open {
     pub address: SocketAddr,
 }
 
+/// What Prometheus sees.
+fn sources(parts: &Parts, started: Monotonic) -> metrics::Sources {
+    metrics::Sources {
+        registry: parts.registry.clone(),
+        recorders: parts.recorders.clone(),
+        captures: parts.captures.clone(),
+        reader: parts.reader.clone(),
+        events: parts.events.clone(),
+        bus: Arc::clone(&parts.bus),
+        store: Arc::clone(&parts.store),
+        push: parts.push.clone(),
+        rtmp: parts.rtmp.clone(),
+        outputs: parts.outputs.clone(),
+        keeper: parts.keeper.clone(),
+        tasks: parts.tasks.clone(),
+        clock: parts.clock.clone(),
+        started,
+    }
+}
+
 impl Api {
     pub fn new(parts: Parts) -> Self {
+        let (started, started_at) = (parts.clock.now(), parts.clock.wall());
+        let meters = metrics::Meters::new(sources(&parts, started));
         let Parts {
             config,
             controls,
@@ -137,7 +162,7 @@ impl Api {
             tasks,
             registry,
             push,
-            rtmp,
+            rtmp: _,
             recorders,
             captures,
             reader,
@@ -149,23 +174,8 @@ impl Api {
             keeper,
             assets,
             outputs,
+            stills,
         } = parts;
-        let (started, started_at) = (clock.now(), clock.wall());
-        let meters = metrics::Meters::new(metrics::Sources {
-            registry: registry.clone(),
-            recorders: recorders.clone(),
-            captures: captures.clone(),
-            reader: reader.clone(),
-            events: events.clone(),
-            bus: Arc::clone(&bus),
-            store: Arc::clone(&store),
-            push: push.clone(),
-            rtmp,
-            outputs: outputs.clone(),
-            tasks: tasks.clone(),
-            clock: clock.clone(),
-            started,
-        });
         let fans = fan::Fans::new(tasks.clone());
         let rate = rate::Rate::new(config.limits.requests_per_second_per_ip);
         let meters = Arc::new(meters);
@@ -187,6 +197,7 @@ impl Api {
             keeper,
             assets,
             outputs,
+            stills,
             fans,
             meters,
             rate,

@@ -10,7 +10,7 @@ use super::error::Problem;
 use super::extract::Body;
 use super::outputs::{self, Encoder, OutputStatus};
 use crate::base::error::{Error, Result};
-use crate::compose::{Action, State as ShowState};
+use crate::compose::{Action, Role, State as ShowState, Trouble};
 
 /// What is asked of the broadcast.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -43,6 +43,20 @@ pub(super) struct ProgramStatus {
     dropped_frames: u64,
     /// Frames sent again in their place.
     duplicated_frames: u64,
+    /// Frames that could not be composed at all; the last one was shown on.
+    failed_frames: u64,
+    /// Bytes of pictures, canvases and files that are kept for composing.
+    memory_bytes: usize,
+    /// Streams that are decoded for layers.
+    feeds: usize,
+    /// Frames of streams and files that layers show that could not be read or decoded.
+    damaged: u64,
+    /// Times drawing a layer failed or took too long.
+    failed_draws: u64,
+    /// `composing`, `standby` while another server on the same store composes, or `waiting` for the store to say.
+    role: &'static str,
+    /// Layers that can't be shown as they should be.
+    layer_errors: Vec<LayerError>,
     /// Time on air.
     uptime_seconds: f64,
     /// Frames that were sent again because there was no new one.
@@ -51,6 +65,13 @@ pub(super) struct ProgramStatus {
     skipped_frames: u64,
     encoders: Vec<Encoder>,
     outputs: Vec<OutputStatus>,
+}
+
+/// Why a layer is not shown as it should be.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LayerError {
+    layer: String,
+    message: String,
 }
 
 /// What a frame takes, in ms.
@@ -68,6 +89,12 @@ pub(super) struct RenderTime {
 )]
 pub(super) async fn status(State(api): State<Api>) -> Json<ProgramStatus> {
     Json(shape(&api))
+}
+
+impl LayerError {
+    fn of(trouble: &Trouble) -> Self {
+        Self { layer: trouble.layer.clone(), message: trouble.message.clone() }
+    }
 }
 
 pub(super) fn shape(api: &Api) -> ProgramStatus {
@@ -90,6 +117,17 @@ pub(super) fn shape(api: &Api) -> ProgramStatus {
         },
         dropped_frames: figures.dropped,
         duplicated_frames: figures.duplicated,
+        failed_frames: figures.failed,
+        memory_bytes: figures.memory,
+        feeds: figures.feeds,
+        damaged: figures.damaged + figures.unread,
+        failed_draws: figures.panics + figures.given_up,
+        role: match api.keeper.role() {
+            Role::Waiting => "waiting",
+            Role::Composing { .. } => "composing",
+            Role::StandingBy { .. } => "standby",
+        },
+        layer_errors: api.keeper.troubles().borrow().iter().map(LayerError::of).collect(),
         uptime_seconds: on_air.max(0.0),
         repeated_frames: encoding.repeats,
         skipped_frames: encoding.left_out,

@@ -14,8 +14,8 @@ use utoipa_axum::routes;
 
 use super::error::Problem;
 use super::{
-    Api, assets, asyncapi, audio, config, events, follow, frames, guard, hls, layers, outputs, packs, page,
-    program, publish, recordings, scenes, status, streams, view, ws,
+    Api, assets, asyncapi, audio, config, events, follow, frame, frames, guard, hls, layers, outputs, packs,
+    page, program, publish, recordings, scenes, status, streams, view, ws,
 };
 
 /// Bytes of a list of streams to follow: ten thousand of them with all their fields.
@@ -122,6 +122,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(hls::file))
         .routes(routes!(audio::show))
         .routes(routes!(audio::set, audio::delete))
+        .routes(routes!(frame::frame))
         .routes(routes!(layers::list, layers::create))
         .routes(routes!(layers::update))
         .routes(routes!(layers::one, layers::put, layers::patch, layers::delete))

@@ -99,7 +99,8 @@ pub(super) async fn health(State(api): State<Api>) -> Response {
         components,
     };
     let status = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    (status, Json(health)).into_response()
+    // Servers that share a store tell each other apart by it.
+    (status, [("x-instance", api.keeper.id().to_owned())], Json(health)).into_response()
 }
 
 #[derive(Debug, Serialize, ToSchema)]

@@ -4,6 +4,7 @@
 //! order and answered once durable, without waiting for the answer before.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -26,7 +27,7 @@ use super::streams::shape;
 use super::wire::Stream;
 use super::{audio, outputs};
 use crate::base::error::{Error, Field, Kind, Result};
-use crate::compose::{self, Action, Done, Show};
+use crate::compose::{self, Action, Done, Show, Trouble, Troubles};
 use crate::events::Event;
 use crate::outputs::Event as OutputEvent;
 use crate::streams::Change;
@@ -143,6 +144,9 @@ impl Client<'_> {
         let mut shows = self.api.keeper.shows();
         let mut outputs = self.api.outputs.events();
         let mut news = self.api.keeper.news().watch();
+        let mut troubles = self.api.keeper.troubles();
+        troubles.mark_changed();
+        let mut told = Troubles::default();
         let mut metrics = interval(METRICS_EVERY);
         metrics.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut levels = interval(LEVELS_EVERY);
@@ -160,6 +164,14 @@ impl Client<'_> {
                 Some((reference, done)) = self.due.next(), if !self.due.is_empty() => self.done(reference, done).await,
                 changed = news.changed(), if wants_layers => match changed {
                     Ok(()) => self.scene().await,
+                    Err(_) => return Gone,
+                },
+                changed = troubles.changed(), if wants_layers => match changed {
+                    Ok(()) => {
+                        let newest = troubles.borrow_and_update().clone();
+                        let told = std::mem::replace(&mut told, Arc::clone(&newest));
+                        self.troubles(&told, &newest).await
+                    }
                     Err(_) => return Gone,
                 },
                 show = shows.recv() => match show {
@@ -393,6 +405,15 @@ impl Client<'_> {
             }
             Err(e) => self.failed(reference, &e).await,
         }
+    }
+
+    /// Says which layers can't be shown as they should be and were not told of before.
+    async fn troubles(&mut self, told: &[Trouble], newest: &[Trouble]) -> Result<(), Gone> {
+        for trouble in newest.iter().filter(|trouble| !told.contains(trouble)) {
+            let Trouble { layer, message } = trouble;
+            self.send("error", json!({ "message": message, "code": "layer", "layer": layer })).await?;
+        }
+        Ok(())
     }
 
     /// Says why a command was not done.

@@ -18,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::documents::{self, Dirty, Kept};
+use super::lease::{Lease, Role};
 use super::news::News;
+use super::report::{Figures, Report, Trouble, Troubles};
 use super::show::{Action, Show, State};
 use crate::base::clock::Clock;
 use crate::base::config;
@@ -42,21 +44,6 @@ pub struct Done {
     pub stored: bool,
 }
 
-/// What the frame loop says of itself. All zero while nothing is drawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Figures {
-    /// Frames a second over the last seconds.
-    pub fps: f64,
-    /// ms.
-    pub render_p50: f64,
-    pub render_p95: f64,
-    pub render_p99: f64,
-    /// Frames that could not be made in time.
-    pub dropped: u64,
-    /// Frames that were sent again in their place.
-    pub duplicated: u64,
-}
-
 /// Cheap to clone; clones are the same.
 #[derive(Clone)]
 pub struct Keeper(Arc<Shared>);
@@ -67,7 +54,7 @@ struct Shared {
     room: Arc<Semaphore>,
     scene: ArcSwap<scene::Store>,
     show: ArcSwap<Show>,
-    figures: ArcSwap<Figures>,
+    report: Report,
     news: News,
     /// The scene as the store has it, or as it went on without it.
     durable: ArcSwap<scene::Store>,
@@ -75,6 +62,7 @@ struct Shared {
     clock: Clock,
     store: Arc<dyn Store>,
     settings: config::Compositor,
+    lease: Lease,
     /// What the store was found to hold; commands wait for it.
     loaded: ArcSwap<Option<String>>,
     /// Of the guard, when it was loaded.
@@ -116,13 +104,14 @@ impl Keeper {
             room: Arc::new(Semaphore::new(Self::WAITING_BYTES)),
             scene: ArcSwap::from_pointee(scene::Store::new(canvas, settings.max_layers)),
             show: ArcSwap::from_pointee(Show::new(clock.now())),
-            figures: ArcSwap::default(),
+            report: Report::default(),
             durable: ArcSwap::from_pointee(scene::Store::new(canvas, settings.max_layers)),
             news: News::new(0),
             shows,
             clock,
-            store,
+            store: Arc::clone(&store),
             settings,
+            lease: Lease::new(store),
             loaded: ArcSwap::from_pointee(Some("it has not been read yet".to_owned())),
             version: AtomicU64::new(0),
         }));
@@ -130,6 +119,8 @@ impl Keeper {
             Err(e) if e.kind() != Kind::Unavailable => return Err(e),
             _ => {}
         }
+        keeper.0.lease.ask().await;
+        tasks.spawn("lease", keeper.0.lease.clone().keep(tasks.stopping()));
         let (shared, inbox, stop) = (Arc::clone(&keeper.0), Arc::new(Mutex::new(inbox)), tasks.stopping());
         tasks.supervise("scene", move || {
             let (shared, inbox, stop) = (Arc::clone(&shared), Arc::clone(&inbox), stop.clone());
@@ -168,12 +159,42 @@ impl Keeper {
     }
 
     pub fn figures(&self) -> Figures {
-        **self.0.figures.load()
+        **self.0.report.figures.load()
     }
 
     /// For the frame loop.
     pub fn report(&self, figures: Figures) {
-        self.0.figures.store(Arc::new(figures));
+        self.0.report.figures.store(Arc::new(figures));
+    }
+
+    /// Layers that can't be shown as they should be, whenever there are others.
+    pub fn troubles(&self) -> watch::Receiver<Troubles> {
+        self.0.report.troubles.subscribe()
+    }
+
+    /// For the frame loop.
+    pub(super) fn report_troubles(&self, troubles: Vec<Trouble>) {
+        self.0.report.troubles.send_replace(Arc::new(troubles));
+    }
+
+    /// Whether this server composes, or which one does.
+    pub fn role(&self) -> Role {
+        self.0.lease.role()
+    }
+
+    /// Whether this server composes and sends.
+    pub fn composes(&self) -> bool {
+        self.0.lease.fence().is_some()
+    }
+
+    /// This run of this server, for the others that share its store.
+    pub fn id(&self) -> &str {
+        self.0.lease.id()
+    }
+
+    /// `host:port` at which the others find this server's `/health`.
+    pub fn reachable_at(&self, address: String) {
+        self.0.lease.reachable_at(address);
     }
 
     /// Does a command and waits until it is durable. `weight` is how many bytes the client sent for it.
@@ -504,7 +525,9 @@ impl Desk {
         let state = self.shared.show.load().state;
         let moves = state == State::Live || !self.scene.animations().is_empty();
         self.idle = self.idle.saturating_sub(1);
-        if (moves && state != State::Paused) || self.idle == 0 {
+        // The pair of times is the composer's to write.
+        let composes = self.shared.lease.fence().is_some();
+        if composes && ((moves && state != State::Paused) || self.idle == 0) {
             self.dirty.show = true;
         }
         self.away = false;
@@ -521,7 +544,9 @@ impl Desk {
         let show = documents::show_of(&self.shared.show.load(), &self.shared.clock);
         let changes = self.dirty.changes(&self.scene, show);
         let next = self.version + u64::from(!self.dirty.only_times() || waits);
-        let guard = Guard { collection: Collection::Scene, expected: self.version, next };
+        let times = self.dirty.only_times() && !waits;
+        let fence = self.shared.lease.fence().filter(|_| times);
+        let guard = Guard { collection: Collection::Scene, expected: self.version, next, fence };
         let shared = Arc::clone(&self.shared);
         let write = async move {
             if shared.store.write_guarded(guard, changes).await? {

@@ -6,17 +6,26 @@
 
 pub mod assets;
 mod documents;
+mod film;
 mod frames;
 mod keeper;
+mod lease;
 mod news;
 pub mod offline;
+mod outside;
 pub mod program;
+mod report;
 mod show;
 pub mod still;
+mod stills;
 mod studio;
 mod world;
 
 pub use frames::{Frames, Newest};
-pub use keeper::{Done, Figures, Keeper, Parts};
+pub use keeper::{Done, Keeper, Parts};
+pub use lease::Role;
 pub use news::{Batch, Missed, News, merged, text_of};
+pub use outside::{Known, Outside};
+pub use report::{Figures, Trouble, Troubles};
 pub use show::{Action, Show, State};
+pub use stills::{Format, Still, Stills};

@@ -1,15 +1,18 @@
 //! A scene file rendered without a server: the same engine, and time that goes as fast as frames are made.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use pixels::I420;
-use render::{Asset, Engine, Feed, Figures, Inline, Want, World};
+use render::{Asset, Engine, Feed, Figures, Inline, Source, Want, World};
 use scene::template::{Seen, Values};
-use scene::{Canvas, Id, SceneFile, Store};
+use scene::{Canvas, Command, Id, SceneFile, Store};
+use serde_json::json;
 
+use super::film::{Film, Shot};
+use super::world::{Cutter, Work};
 use crate::base::error::{Error, Field, Kind, Result};
 
 /// Bytes that a file beside a scene may have.
@@ -21,6 +24,9 @@ pub struct Show {
     engine: Engine,
     studio: Inline,
     folder: Folder,
+    /// What is said, the next first: program time in ms, and the command.
+    chat: VecDeque<(f64, Command)>,
+    said: u64,
 }
 
 impl Show {
@@ -54,7 +60,9 @@ impl Show {
             store,
             engine,
             studio: Inline::new(draw::Painter::new(fonts)),
-            folder: Folder { folder, read: RefCell::default(), now: 0.0 },
+            chat: lines(file.chat),
+            said: 0,
+            folder: Folder { folder, read: RefCell::default(), films: RefCell::default(), now: 0.0 },
         })
     }
 
@@ -69,9 +77,21 @@ impl Show {
 
     /// The frame at program time `now`, in ms. Times must not go back.
     pub fn frame(&mut self, now: f64) -> Arc<I420> {
+        while let Some((at, line)) = self.chat.pop_front_if(|(at, _)| *at <= now) {
+            self.say(&line, at);
+        }
         while self.store.advance(now).is_some() {}
         self.folder.now = now;
         self.engine.step(&self.store, &self.folder, &mut self.studio, now)
+    }
+
+    fn say(&mut self, line: &Command, at: f64) {
+        while self.store.advance(at).is_some() {}
+        self.said += 1;
+        let said = self.said;
+        let mut ids = || Id::parse(&format!("said-{said}")).expect("letters, a dash and digits");
+        let done = self.store.apply(line, at, &mut ids);
+        debug_assert!(done.is_ok(), "it was read before: {done:?}");
     }
 
     /// What can't be shown as the scene says, a line each.
@@ -84,6 +104,16 @@ impl Show {
     }
 }
 
+/// In the order in which they come.
+fn lines(mut lines: Vec<scene::Line>) -> VecDeque<(f64, Command)> {
+    lines.sort_by(|a, b| a.at.total_cmp(&b.at));
+    let command = |line: scene::Line| {
+        let scene::Line { at, author, text, highlighted } = line;
+        (at, Command::Chat(json!({ "author": author, "text": text, "highlighted": highlighted })))
+    };
+    lines.into_iter().map(command).collect()
+}
+
 fn invalid(path: &Path, problems: Vec<scene::Problem>) -> Error {
     let fields = problems.into_iter().map(|problem| Field { field: problem.field, message: problem.message });
     Error::invalid_fields(format!("{} is not a scene", path.display()), fields.collect())
@@ -93,18 +123,65 @@ fn invalid(path: &Path, problems: Vec<scene::Problem>) -> Error {
 struct Folder {
     folder: PathBuf,
     read: RefCell<BTreeMap<String, Option<Asset>>>,
+    films: RefCell<Films>,
     now: f64,
+}
+
+/// Videos that are open.
+#[derive(Default)]
+struct Films {
+    /// By file, layer, and whether it is looped; `None` for one that can't be opened.
+    open: BTreeMap<(String, u64, bool), Option<Film>>,
+    cutter: Cutter,
+    /// What was made of a shot last, by layer.
+    made: BTreeMap<u64, (Arc<Shot>, Work, Feed)>,
+    versions: u64,
+}
+
+impl Films {
+    fn show(
+        &mut self,
+        path: Option<PathBuf>,
+        (src, looped, alpha, at): (&str, bool, bool, f64),
+        want: &Want<'_>,
+    ) -> Feed {
+        let key = (src.to_owned(), want.owner, looped);
+        let film = self.open.entry(key).or_insert_with(|| Film::open(&path?, looped).ok());
+        let Some(film) = film else {
+            return Feed {
+                trouble: Some("there is no such video, or it can't be decoded"),
+                ..Feed::default()
+            };
+        };
+        let Some(shot) = film.at(at, 0).front().filter(|shot| shot.from <= at) else {
+            return Feed::default();
+        };
+        if let Some((known, work, feed)) = self.made.get(&want.owner)
+            && Arc::ptr_eq(known, shot)
+            && work.is_of(want)
+        {
+            return feed.clone();
+        }
+        self.versions += 1;
+        let work = Work::of(want);
+        let piece = self.cutter.cut(&shot.picture, shot.alpha.as_ref().filter(|_| alpha), &work);
+        let feed = piece.into_feed(self.versions);
+        self.made.insert(want.owner, (Arc::clone(shot), work, feed.clone()));
+        feed
+    }
 }
 
 impl Folder {
     /// Only what lies in the scene's folder: a scene may come from anywhere.
-    fn load(&self, src: &str) -> Option<Asset> {
+    fn inside(&self, src: &str) -> Option<PathBuf> {
         let path = Path::new(src);
         let inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         let path = inside.then(|| self.folder.join(path))?.canonicalize().ok()?;
-        if !path.starts_with(self.folder.canonicalize().ok()?) {
-            return None;
-        }
+        path.starts_with(self.folder.canonicalize().ok()?).then_some(path)
+    }
+
+    fn load(&self, src: &str) -> Option<Asset> {
+        let path = self.inside(src)?;
         let small = path.metadata().ok().is_some_and(|file| file.is_file() && file.len() <= MOST_BYTES);
         let bytes = small.then(|| std::fs::read(path).ok())??;
         Some(Asset { bytes: bytes.into(), version: 0 })
@@ -133,8 +210,35 @@ impl World for Folder {
         asset
     }
 
-    /// There are no streams without a server.
-    fn feed(&self, _want: &Want<'_>) -> Feed {
-        Feed::default()
+    /// There are no streams without a server, but there are videos.
+    fn feed(&self, want: &Want<'_>) -> Feed {
+        let Source::Video { src, looped, alpha, at } = want.source else { return Feed::default() };
+        self.films.borrow_mut().show(self.inside(src), (src, looped, alpha, at), want)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_in_a_scene_file_is_shown_from_then_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chat.json");
+        let line = |at: u32, text: &str| json!({"at": at, "author": "ada", "text": text});
+        let file = json!({
+            "canvas": {"width": 320, "height": 180, "fps": 10},
+            "layers": [{"id": "chat", "content": {"kind": "chat", "width": 320, "height": 180}}],
+            "chat": [line(500, "second"), line(100, "first")],
+        });
+        std::fs::write(&path, file.to_string()).unwrap();
+        let mut show = Show::open(&path, &draw::Fonts::with_system(), |_| {}).unwrap();
+        let lit = |frame: &I420| frame.y.rows().flatten().filter(|luma| **luma > 100).count();
+        let shown = [0.0, 200.0, 400.0, 600.0].map(|now| lit(&show.frame(now)));
+        assert_eq!(shown[0], 0, "nobody has said anything");
+        assert!(shown[1] > 0 && shown[2] == shown[1] && shown[3] > shown[2], "{shown:?}");
+        let said: Vec<_> = show.store.chat().map(|message| (message.at, message.text.clone())).collect();
+        assert_eq!(said, [(100.0, "first".to_owned()), (500.0, "second".to_owned())]);
+        assert!(show.troubles().is_empty());
     }
 }

@@ -4,6 +4,7 @@
 //! composed until all of it is drawn, so that a snapshot is never old. Times of frames are those of the clock's beats, however long one takes;
 //! what comes too late is left out and counted. Never waits for the store, a disk or a stream.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,10 +18,13 @@ use tracing::{error, info};
 
 use super::assets::Assets;
 use super::frames::Frames;
-use super::keeper::{Figures, Keeper};
+use super::keeper::Keeper;
+use super::outside::Outside;
+use super::report::{Figures, Trouble};
 use super::show::State;
+use super::stills::{self, Screen, Shown, Stills};
 use super::studio::Studio;
-use super::world::Live;
+use super::world::{self, Live};
 use crate::base::clock::{Anchor, Clock, MediaTime};
 use crate::base::config;
 use crate::base::error::{Error, Result};
@@ -33,6 +37,7 @@ pub struct Parts {
     pub settings: config::Compositor,
     pub keeper: Keeper,
     pub assets: Assets,
+    pub outside: Outside,
     pub registry: Registry,
     /// Where frames go while the program is on air.
     pub frames: Frames,
@@ -50,18 +55,18 @@ struct Fresh {
 const RECENT: usize = 600;
 /// While nobody watches, the scene is looked at this often.
 const IDLE: Duration = Duration::from_millis(50);
-/// Files that layers show may come so long after the change that asked for them, unless somebody watches.
-const SETTLED: Duration = Duration::from_secs(1);
+/// After a change nobody watches, frames are made for so long: files and streams that are shown anew take a moment to come.
+const SETTLING: Duration = Duration::from_secs(1);
 /// Without a change a frame is sent again this often, so that whoever watches knows that all is well.
 const AGAIN: Duration = Duration::from_secs(1);
 const STACK: usize = 8 << 20;
 
-/// Starts the threads.
+/// Starts the threads; what single frames are asked of.
 ///
 /// # Errors
 /// When a thread can't be started.
-pub fn start(parts: Parts) -> Result<()> {
-    let Parts { settings, keeper, assets, registry, frames, clock, tasks } = parts;
+pub fn start(parts: Parts) -> Result<Stills> {
+    let Parts { settings, keeper, assets, outside, registry, frames, clock, tasks } = parts;
     let runtime = Handle::current();
     // The newest frame is what counts.
     let (fresh, inbox) =
@@ -70,20 +75,50 @@ pub fn start(parts: Parts) -> Result<()> {
     let stop = tasks.stopping();
     tasks.thread("program-jpeg", STACK, move || encode(&inbox, &coder, || stop.is_cancelled()))?;
     let own = tasks.clone();
+    let (fonts, screen) = (draw::Fonts::with_system(), Screen::default());
+    let stills = stills::Parts {
+        keeper: keeper.clone(),
+        assets: assets.clone(),
+        outside: outside.clone(),
+        registry: registry.clone(),
+        clock: clock.clone(),
+        screen: Arc::clone(&screen),
+        size: (settings.width, settings.height),
+    };
+    let stills = Stills::start(stills, fonts.clone(), &tasks)?;
     tasks.thread("frame-clock", STACK, move || {
-        let fonts = draw::Fonts::with_system();
-        let live = Live::new(assets, registry.clone(), clock.clone(), own.clone(), runtime);
-        let studio = match Studio::start(&fonts, &own) {
+        let live = Live::new(world::Parts {
+            assets,
+            outside,
+            registry: registry.clone(),
+            clock: clock.clone(),
+            tasks: own.clone(),
+            runtime,
+        });
+        let studio = match Studio::start(&fonts, &clock, &own) {
             Ok(studio) => studio,
             Err(e) => return error!(error = %e, "the program can't be composed"),
         };
-        let beat = Beat { settings, keeper, registry, frames, clock, fresh, live, studio };
+        let beat = Beat {
+            settings,
+            keeper,
+            registry,
+            frames,
+            clock,
+            fresh,
+            live,
+            studio,
+            screen,
+            troubles: Vec::new(),
+            failed: 0,
+        };
         let pool = pool(&own);
         match pool {
             Ok(pool) => pool.install(|| beat.run(&own)),
             Err(e) => error!(error = %e, "the program can't be composed"),
         }
-    })
+    })?;
+    Ok(stills)
 }
 
 /// Threads that compose: this one, and one for each core more.
@@ -107,6 +142,11 @@ struct Beat {
     fresh: Sender<Fresh>,
     live: Live,
     studio: Studio,
+    screen: Screen,
+    /// What was told of them last.
+    troubles: Vec<Trouble>,
+    /// Frames that could not be composed.
+    failed: u64,
 }
 
 impl Beat {
@@ -118,27 +158,30 @@ impl Beat {
         let mut told = Told::default();
         let (mut shown, mut sent): (Option<Arc<I420>>, _) = (None, self.clock.now());
         let (mut seen, mut beat, mut begun) = (0, 0_u64, self.clock.now());
-        let mut settled = self.clock.now();
+        let mut settled = begun;
         let period = Duration::from_secs(1) / self.settings.fps.max(1);
         while !stop.is_cancelled() {
             let (scene, show) = (self.keeper.scene(), self.keeper.show());
+            if !self.keeper.composes() {
+                self.stand_by(&mut stream, &mut shown);
+                told.rest();
+                self.frames.clear();
+                std::thread::sleep(IDLE);
+                (beat, begun) = (0, self.clock.now());
+                continue;
+            }
             let empty = scene.revision() == 0 && show.state == State::Idle;
             if stream.is_none() && !empty {
-                stream = self.registry.program().ok();
-                info!(
-                    width = engine.size().0,
-                    height = engine.size().1,
-                    fps = self.settings.fps,
-                    "the program is there"
-                );
+                stream = self.appear(engine.size());
             }
             let watched = stream.as_ref().is_some_and(|stream| stream.is_taken());
             let wanted = !empty && (show.state != State::Idle || watched);
-            if scene.revision() != seen {
-                settled = self.clock.now() + SETTLED;
+            let looked = self.clock.now();
+            let news = self.live.look(show.time(looked), looked);
+            if scene.revision() != seen || news {
+                settled = looked + SETTLING;
             }
-            let unsettled = self.studio.busy() || !settled.since(self.clock.now()).is_zero();
-            let changed = unsettled && !empty;
+            let changed = (looked < settled || self.studio.busy()) && !empty;
             if !wanted && !changed {
                 told.rest();
                 self.frames.clear();
@@ -157,11 +200,17 @@ impl Beat {
             seen = scene.revision();
             let frame = match &shown {
                 Some(shown) if show.state == State::Paused => Arc::clone(shown),
-                _ => engine.step(&scene, &self.live, &mut self.studio, show.time(due.max(begun))),
+                _ => {
+                    let time = show.time(due.max(begun));
+                    let frame = self.compose(&mut engine, &scene, time, shown.as_ref());
+                    self.screen.store(Some(Arc::new(Shown { picture: Arc::clone(&frame), time })));
+                    frame
+                }
             };
             if show.state != State::Idle {
                 self.frames.give(&frame);
             }
+            self.tell(&engine);
             let after = self.clock.now();
             told.frame(after.since(due.max(now)));
             let same = shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &frame));
@@ -178,8 +227,78 @@ impl Beat {
             beat = next;
             if beat.is_multiple_of(u64::from(self.settings.fps.max(1))) {
                 self.live.tidy();
-                self.keeper.report(told.figures(after.since(begun), beat));
+                self.keeper.report(self.figures(&engine, told.figures(after.since(begun), beat)));
             }
+        }
+    }
+}
+
+impl Beat {
+    fn appear(&self, (width, height): (u32, u32)) -> Option<Arc<Stream>> {
+        info!(width, height, fps = self.settings.fps, "the program is there");
+        self.registry.program().ok()
+    }
+
+    /// Another server composes: there is no program here any more.
+    fn stand_by(&self, stream: &mut Option<Arc<Stream>>, shown: &mut Option<Arc<I420>>) {
+        if stream.take().is_some() {
+            self.registry.remove("program", "another server composes");
+            self.screen.store(None);
+            *shown = None;
+        }
+    }
+
+    /// The scene at `time`; what was shown last when it can't be composed.
+    fn compose(
+        &mut self,
+        engine: &mut Engine,
+        scene: &scene::Store,
+        time: f64,
+        last: Option<&Arc<I420>>,
+    ) -> Arc<I420> {
+        let step = AssertUnwindSafe(|| engine.step(scene, &self.live, &mut self.studio, time));
+        if let Ok(frame) = catch_unwind(step) {
+            return frame;
+        }
+        self.failed += 1;
+        error!("a frame can't be composed; the last one stays");
+        // What is left of the engine may be broken.
+        *engine = Engine::new(self.settings.width, self.settings.height);
+        std::thread::sleep(AGAIN);
+        let black = || {
+            let (width, height) = engine.size();
+            let mut black = I420::new(width, height, pixels::Range::Limited, pixels::Matrix::Bt709);
+            black.blacken();
+            Arc::new(black)
+        };
+        last.map_or_else(black, Arc::clone)
+    }
+
+    /// Tells of the layers that can't be shown, when they are others than before.
+    fn tell(&mut self, engine: &Engine) {
+        let told = self.troubles.iter().map(|trouble| (&*trouble.layer, &*trouble.message));
+        if engine.troubles().map(|trouble| (trouble.layer.as_str(), trouble.why)).eq(told) {
+            return;
+        }
+        let owned = |trouble: render::Trouble<'_>| Trouble {
+            layer: trouble.layer.as_str().to_owned(),
+            message: trouble.why.to_owned(),
+        };
+        self.troubles = engine.troubles().map(owned).collect();
+        self.keeper.report_troubles(self.troubles.clone());
+    }
+
+    fn figures(&self, engine: &Engine, figures: Figures) -> Figures {
+        let (world, studio) = (self.live.figures(), self.studio.figures());
+        Figures {
+            memory: world.memory + engine.figures().memory,
+            feeds: world.feeds,
+            damaged: world.damaged,
+            unread: world.unread,
+            panics: studio.panics,
+            given_up: studio.given_up,
+            failed: self.failed,
+            ..figures
         }
     }
 }
@@ -228,6 +347,7 @@ impl Told {
             render_p99: at(99),
             dropped: self.late,
             duplicated: self.late,
+            ..Figures::default()
         }
     }
 }

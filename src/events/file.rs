@@ -23,6 +23,16 @@ pub struct Page {
     pub next: Option<String>,
 }
 
+/// Events of one kind of one stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count {
+    pub stream: String,
+    pub kind: String,
+    pub events: u64,
+    /// Media time of the newest, in ms since 1970.
+    pub newest: i64,
+}
+
 fn failed(e: rusqlite::Error) -> Error {
     Error::new(Kind::Unavailable, "the events can't be read or written").caused_by(e)
 }
@@ -150,6 +160,22 @@ impl File {
         events.truncate(*limit);
         let next = events.last().filter(|_| more).map(|last| format!("{}_{}", last.at_ms, last.id));
         Ok(Page { events, next })
+    }
+
+    pub(super) fn counts(&self) -> Result<Vec<Count>> {
+        let sql = "SELECT stream, type, count(*), max(at) FROM events GROUP BY stream, type";
+        let mut query = self.0.prepare(sql).map_err(failed)?;
+        let count = |row: &rusqlite::Row<'_>| {
+            let events: i64 = row.get(2)?;
+            Ok(Count {
+                stream: row.get(0)?,
+                kind: row.get(1)?,
+                events: events.unsigned_abs(),
+                newest: row.get(3)?,
+            })
+        };
+        let rows = query.query_map([], count).map_err(failed)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(failed)
     }
 
     /// Takes out what is too old, too many or too much; the ids.

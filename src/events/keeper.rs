@@ -139,7 +139,10 @@ impl Keeper {
     fn take(&mut self, record: &Record) {
         if let Some(reading) = Reading::new(record) {
             self.offer(&reading, record);
-            self.events.0.readings.keep(&record.stream, Arc::new(reading));
+            let reading = Arc::new(reading);
+            self.events.0.readings.keep(&record.stream, Arc::clone(&reading));
+            // Nobody may be listening.
+            let _ = self.events.0.fresh.send(reading);
         }
         let picture = Picture::of(record);
         let now = self.clock.now();

@@ -29,7 +29,7 @@ use crate::bus::{Bus, Topic};
 use crate::reading::{Coded, Record};
 use crate::streams::{Registry, StreamName};
 
-pub use file::Page;
+pub use file::{Count, Page};
 pub use shape::{Event, Reading};
 
 use evidence::Evidence;
@@ -46,6 +46,7 @@ struct Inner {
     evidence: Evidence,
     readings: Readings,
     news: broadcast::Sender<Arc<Event>>,
+    fresh: broadcast::Sender<Arc<Reading>>,
     counters: Counters,
 }
 
@@ -139,6 +140,7 @@ impl Events {
             evidence: Evidence::new(&data_dir),
             readings: Readings::default(),
             news: broadcast::channel(Self::NEWS).0,
+            fresh: broadcast::channel(Self::NEWS).0,
             counters: Counters::default(),
         }));
         events.restore(&*bus).await;
@@ -168,6 +170,24 @@ impl Events {
     /// Events as they are found.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         self.0.news.subscribe()
+    }
+
+    /// Readings as they are made.
+    pub fn subscribe_readings(&self) -> broadcast::Receiver<Arc<Reading>> {
+        self.0.fresh.subscribe()
+    }
+
+    /// The newest reading of each stream.
+    pub fn latest_readings(&self) -> Vec<Arc<Reading>> {
+        self.0.readings.latest()
+    }
+
+    /// How many events of each kind are kept of each stream.
+    ///
+    /// # Errors
+    /// `Unavailable` when the disk fails.
+    pub async fn counts(&self) -> Result<Vec<Count>> {
+        self.ask(|file| file.counts()).await
     }
 
     /// What was read of a stream, the newest first.

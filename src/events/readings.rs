@@ -36,6 +36,11 @@ impl Readings {
         ring.iter().rev().filter(wanted).take(limit).cloned().collect()
     }
 
+    /// The newest of each stream.
+    pub(super) fn latest(&self) -> Vec<Arc<Reading>> {
+        self.lock().values().filter_map(|ring| ring.back().cloned()).collect()
+    }
+
     pub(super) fn count(&self) -> usize {
         self.lock().values().map(VecDeque::len).sum()
     }

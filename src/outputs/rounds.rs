@@ -37,7 +37,7 @@ impl Shared {
                 // It says itself that it is away.
                 let _ = self.load().await;
             }
-            let live = !over && self.keeper.show().state != ShowState::Idle;
+            let live = !over && self.keeper.composes() && self.keeper.show().state != ShowState::Idle;
             let running = self.settle(live);
             self.tell(&mut told);
             if !over {

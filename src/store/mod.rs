@@ -12,6 +12,7 @@ mod sqlite;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -73,6 +74,40 @@ pub struct Guard {
     pub expected: u64,
     /// What it is afterwards.
     pub next: u64,
+    /// Whoever composes writes under the number of its lease: when another one has it by now, nothing is written.
+    pub fence: Option<u64>,
+}
+
+/// A server asks for the lease of the one that composes, or renews it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Of the server's run.
+    pub id: String,
+    /// `host:port` at which the others find it; may be empty.
+    pub address: String,
+    /// The number of a lease whose holder was found dead: taken over if it has been silent for longer than `silent`.
+    pub over: Option<u64>,
+    pub silent: Duration,
+}
+
+/// Who has the lease. Its number is higher each time it is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// The one that asked.
+    Own {
+        fence: u64,
+    },
+    Other(Holder),
+}
+
+/// Another server that has the lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    pub id: String,
+    pub address: String,
+    pub fence: u64,
+    /// Since it was renewed last.
+    pub silent: Duration,
 }
 
 impl Guard {
@@ -101,6 +136,18 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// As [`Store::write`].
     fn write_guarded(&self, guard: Guard, changes: Vec<Change>) -> BoxFuture<'_, Result<bool>>;
+
+    /// Takes the lease if it is free, renews it if the one who asks has it.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store is away.
+    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Holding>>;
+
+    /// Gives the lease back, if `id` has it.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store is away.
+    fn release<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<()>>;
 
     /// Changes whenever somebody may have made a guarded write; `None` where only this process writes.
     fn told(&self) -> Option<watch::Receiver<u64>>;

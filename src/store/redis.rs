@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Row, document};
 use super::meter::{Figures, Meter};
-use super::{Change, Collection, Guard, Health, Store};
+use super::{Change, Claim, Collection, Guard, Health, Holder, Holding, Store};
 use crate::base::clock::Clock;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::secret::Secret;
@@ -61,11 +61,13 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
 /// The channel on which guarded writes are told.
 const TOLD: &str = "onair:told";
-/// Writes pairs of id and document (none: it goes) to a hash, if its `version` is the one expected.
+/// Writes pairs of id and document (none: it goes) to a hash, if its `version` is the one expected and the lease, where
+/// that is asked for, is still of that number.
 const GUARDED: &str = "
     local have = redis.call('HGET', KEYS[1], 'version') or '0'
     if have ~= ARGV[1] then return 0 end
-    for i = 4, #ARGV, 2 do
+    if ARGV[4] ~= '' and redis.call('HGET', KEYS[2], 'fence') ~= ARGV[4] then return 0 end
+    for i = 5, #ARGV, 2 do
         if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[1], ARGV[i])
         else redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
     end
@@ -73,6 +75,27 @@ const GUARDED: &str = "
         redis.call('HSET', KEYS[1], 'version', ARGV[2])
         redis.call('PUBLISH', ARGV[3], ARGV[2])
     end
+    return 1";
+/// The lease of the server that composes: a hash of its holder, where that is found, its number, and when it was renewed by
+/// Redis's own clock.
+const LEASE: &str = "onair:composer";
+/// Takes the lease if it is free, of the one asking, or of one that was found dead and has been silent for long.
+const CLAIM: &str = "
+    local time = redis.call('TIME')
+    local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    local have = redis.call('HMGET', KEYS[1], 'holder', 'fence', 'address', 'at')
+    local holder, fence = have[1] or '', have[2] or '0'
+    local silent = math.max(now - (tonumber(have[4]) or 0), 0)
+    if holder ~= ARGV[1] and (holder == '' or (fence == ARGV[3] and silent > tonumber(ARGV[4]))) then
+        holder, fence = ARGV[1], tostring(redis.call('HINCRBY', KEYS[1], 'fence', 1))
+    end
+    if holder == ARGV[1] then
+        redis.call('HSET', KEYS[1], 'holder', holder, 'address', ARGV[2], 'at', string.format('%.0f', now))
+        return {holder, ARGV[2], fence, '0'}
+    end
+    return {holder, have[3] or '', fence, string.format('%.0f', silent)}";
+const RELEASE: &str = "
+    if redis.call('HGET', KEYS[1], 'holder') == ARGV[1] then redis.call('HSET', KEYS[1], 'holder', '') end
     return 1";
 /// Written when nothing else is, to learn whether writing works again.
 const PROBE: &str = "onair:probe";
@@ -157,8 +180,9 @@ impl Store for Redis {
             let begun = self.0.meter.now();
             let batch = Batch::new(changes)?;
             let mut script = redis::cmd("EVAL");
-            script.arg(GUARDED).arg(1).arg(key(guard.collection));
+            script.arg(GUARDED).arg(2).arg(key(guard.collection)).arg(LEASE);
             script.arg(guard.expected).arg(guard.next).arg(TOLD);
+            script.arg(guard.fence.map(|fence| fence.to_string()).unwrap_or_default());
             for row in &batch.rows {
                 if row.collection != guard.collection {
                     return Err(Error::new(Kind::Internal, "a guarded write is for one collection"));
@@ -169,6 +193,39 @@ impl Store for Redis {
             let done = self.0.call(call).await.map_err(|trouble| self.0.refused(&trouble))?;
             self.0.meter.wrote(begun);
             Ok(done == 1)
+        }
+        .boxed()
+    }
+
+    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Holding>> {
+        async move {
+            let Claim { id, address, over, silent } = claim;
+            let mut script = redis::cmd("EVAL");
+            script.arg(CLAIM).arg(1).arg(LEASE).arg(&id).arg(address);
+            let over = over.map(|fence| fence.to_string()).unwrap_or_default();
+            script.arg(over).arg(u64::try_from(silent.as_millis()).unwrap_or(u64::MAX));
+            let call = |mut connection| async move {
+                script.query_async::<(String, String, u64, u64)>(&mut connection).await
+            };
+            let asked = self.0.call(call).await;
+            let (holder, address, fence, silent) =
+                asked.map_err(|trouble| self.0.failed("asked for the lease", &trouble))?;
+            let silent = Duration::from_millis(silent);
+            Ok(if holder == id {
+                Holding::Own { fence }
+            } else {
+                Holding::Other(Holder { id: holder, address, fence, silent })
+            })
+        }
+        .boxed()
+    }
+
+    fn release<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<()>> {
+        async move {
+            let mut script = redis::cmd("EVAL");
+            script.arg(RELEASE).arg(1).arg(LEASE).arg(id);
+            let call = |mut connection| async move { script.exec_async(&mut connection).await };
+            self.0.call(call).await.map_err(|trouble| self.0.failed("given its lease back", &trouble))
         }
         .boxed()
     }

@@ -21,6 +21,7 @@ mod football;
 mod gallery;
 mod harness;
 mod layers;
+mod lease;
 mod lifecycle;
 mod limits;
 mod live_servers;

@@ -376,6 +376,17 @@ fn samples() -> Vec<Calls> {
         operation(get.clone(), "/api/asyncapi.json", vec![call("/api/asyncapi.json", 200)]),
         operation(get.clone(), "/stream/status", vec![call("/stream/status", 200)]),
         operation(
+            get.clone(),
+            "/stream/frame",
+            vec![
+                call("/stream/frame", 200),
+                call("/stream/frame?at=1500.5&format=jpeg", 200),
+                call("/stream/frame?at=-1", 422),
+                call("/stream/frame?at=NaN", 422),
+                call("/stream/frame?format=bmp", 422),
+            ],
+        ),
+        operation(
             post.clone(),
             "/stream/outputs",
             vec![

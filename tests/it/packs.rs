@@ -20,18 +20,18 @@ use tokio::net::TcpListener;
 
 use crate::harness::{Server, Ws, answer, eventually, picture};
 
-const LENGTH: Duration = Duration::from_secs(240);
+pub(crate) const LENGTH: Duration = Duration::from_secs(240);
 const STAGE: Stage = Stage { width: 1280, height: 720, title: 0 };
 
 /// A drawn match, as JPEGs.
-struct Film {
+pub(crate) struct Film {
     drawing: Drawing,
     picture: I420,
     encoder: Encoder,
 }
 
 impl Film {
-    fn new(game: Game, seed: u64) -> Self {
+    pub(crate) fn new(game: Game, seed: u64) -> Self {
         Self {
             drawing: Drawing::new(game, seed, LENGTH, STAGE),
             picture: I420::new(2, 2, Range::Full, Matrix::Bt601),
@@ -39,14 +39,14 @@ impl Film {
         }
     }
 
-    fn at(&mut self, time: Duration) -> (Bytes, Truth) {
+    pub(crate) fn at(&mut self, time: Duration) -> (Bytes, Truth) {
         let truth = self.drawing.draw(time, &mut self.picture);
         (self.encoder.encode(&self.picture).unwrap().into(), truth)
     }
 }
 
 /// Publishes a frame and waits until it has been read.
-async fn show(server: &Server, name: &str, jpeg: Bytes) -> Value {
+pub(crate) async fn show(server: &Server, name: &str, jpeg: Bytes) -> Value {
     let before = server.get(&format!("/api/streams/{name}/readings?limit=1000")).await;
     let before = if before.status == 200 { before.json()["count"].as_u64().unwrap() } else { 0 };
     server.publish(name, jpeg).await.json();

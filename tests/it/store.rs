@@ -35,13 +35,13 @@ impl Home {
     }
 }
 
-struct Opened {
-    store: Arc<dyn Store>,
+pub(crate) struct Opened {
+    pub(crate) store: Arc<dyn Store>,
     tasks: Tasks,
 }
 
 impl Opened {
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         drop(self.store);
         assert!(self.tasks.stop(Duration::from_secs(20)).await);
     }
@@ -74,7 +74,7 @@ async fn sqlite(folder: &Path) -> Result<Opened, Error> {
     opened(Settings { data_dir: folder.to_owned(), redis_url: None, redis_password: None }).await
 }
 
-async fn connect(url: &str, password: Option<&str>) -> Opened {
+pub(crate) async fn connect(url: &str, password: Option<&str>) -> Opened {
     let nowhere = "/nowhere".into();
     let (redis_url, redis_password) = (Some(Secret::new(url)), password.map(Secret::new));
     opened(Settings { data_dir: nowhere, redis_url, redis_password }).await.unwrap()

@@ -1,6 +1,7 @@
 //! One frame after the other.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use pixels::compose::{Affine, Canvas, Colour, Rect};
@@ -31,6 +32,8 @@ pub struct Engine {
     ground: Colour,
     out: Outlet,
     owners: u64,
+    /// Bytes that pictures of layers may take.
+    room: usize,
     figures: Figures,
 }
 
@@ -67,6 +70,9 @@ pub struct Trouble<'a> {
 }
 
 impl Engine {
+    /// Bytes of the pictures of all layers together.
+    const ROOM: usize = 1 << 30;
+
     /// For a canvas of that many px; odd sides are rounded up.
     #[must_use]
     pub fn new(width: u32, height: u32) -> Self {
@@ -90,8 +96,15 @@ impl Engine {
             damage,
             ground: Colour::CLEAR,
             owners: 0,
+            room: Self::ROOM,
             figures: Figures::default(),
         }
+    }
+
+    /// With room for so many bytes of pictures of layers: what would take more keeps its last picture, with a trouble.
+    #[must_use]
+    pub fn with_room(self, room: usize) -> Self {
+        Self { room, ..self }
     }
 
     /// The scene at program time `now` (ms), as a picture that stays as it is for as long as somebody holds it.
@@ -168,21 +181,28 @@ impl Engine {
                 }
                 let face = stage.faces.get_mut(&drawn.layer.id).expect("it was just made");
                 face.seen = number;
-                face.look(&drawn, moment, studio);
+                // One layer's trouble is its own.
+                if !face.gave_up(drawn.versions)
+                    && catch_unwind(AssertUnwindSafe(|| face.look(&drawn, moment, studio))).is_err()
+                {
+                    face.fail(drawn.versions);
+                }
             }
             stage.faces.retain(|_, face| face.seen == number);
         }
     }
 
     fn collect(&mut self, studio: &mut dyn Studio) {
-        let (stages, figures) = (&mut self.stages, &mut self.figures);
+        let (stages, figures, room) = (&mut self.stages, &mut self.figures, self.room);
         studio.collect(&mut |made: Made| {
             figures.drawn += 1;
             let owner = made.ticket.owner;
+            let used: usize = stages.iter().flat_map(|stage| stage.faces.values()).map(Face::memory).sum();
             let face = stages.iter_mut().flat_map(|stage| stage.faces.values_mut());
             // Its layer may be gone by now.
             if let Some(face) = face.into_iter().find(|face| face.owner == owner) {
-                face.take(made);
+                let others = used.saturating_sub(face.memory());
+                face.take(made, room.saturating_sub(others));
             }
         });
     }
@@ -321,8 +341,17 @@ impl Layout<'_> {
         if layer.opacity <= 0.0 {
             return;
         }
+        if stage.faces.get(&layer.id).is_some_and(|face| face.gave_up(drawn.versions)) {
+            return;
+        }
         if apart {
-            return self.scope(stage, at, drawn, place, ops);
+            let scope = AssertUnwindSafe(|| self.scope(stage, at, drawn, place, ops));
+            if catch_unwind(scope).is_err()
+                && let Some(face) = stage.faces.get_mut(&layer.id)
+            {
+                face.fail(drawn.versions);
+            }
+            return;
         }
         if is_group {
             let map = self.map(stage, layer).then(&place.map);
@@ -448,6 +477,7 @@ fn stinger(src: &str, moment: &Moment<'_>, began: f64, plan: &mut Plan, area: Re
         crop: scene::content::Crop::default(),
         corner_radius: 0.0,
         effects: &[],
+        owner: 0,
     };
     let feed = moment.world.feed(&want);
     if let Some(picture) = feed.picture {

@@ -18,6 +18,6 @@ mod studio;
 mod world;
 
 pub use engine::{Engine, Figures, Trouble};
-pub use face::effects::{grade, key};
-pub use studio::{Inline, Job, Made, Studio, work};
+pub use face::effects::{Finished, grade, key, live};
+pub use studio::{Inline, Job, Made, Studio, Ticket, work};
 pub use world::{Asset, Feed, Size, Source, Want, World};

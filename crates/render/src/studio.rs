@@ -32,10 +32,24 @@ pub struct Job {
     pub(crate) mask: Option<(Option<Asset>, MaskMode)>,
 }
 
+impl Job {
+    #[must_use]
+    pub fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    /// What is to be drawn.
+    #[must_use]
+    pub fn content(&self) -> &Content {
+        &self.content
+    }
+}
+
 /// Which face asked, and for which of its pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ticket {
-    pub(crate) owner: u64,
+pub struct Ticket {
+    /// A face has the same number as long as it is there, and asks for its pictures in order.
+    pub owner: u64,
     pub(crate) number: u64,
 }
 
@@ -53,6 +67,19 @@ pub struct Made {
     pub(crate) shown: Result<Shown, String>,
 }
 
+impl Made {
+    /// What comes of a job that could not be done; `why` is for whoever made the layer.
+    #[must_use]
+    pub fn failed(ticket: Ticket, why: impl Into<String>) -> Self {
+        Self { ticket, shown: Err(why.into()) }
+    }
+
+    #[must_use]
+    pub fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+}
+
 /// The pictures of a layer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shown {
@@ -62,6 +89,13 @@ pub(crate) struct Shown {
     pub(crate) width: f64,
     pub(crate) height: f64,
     pub(crate) motion: Option<Motion>,
+}
+
+impl Shown {
+    /// Bytes of its pictures.
+    pub(crate) fn memory(&self) -> usize {
+        self.parts.iter().map(|part| part.picture.memory()).sum()
+    }
 }
 
 /// A picture and where it stands in the content's box.

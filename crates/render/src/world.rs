@@ -33,6 +33,8 @@ pub type Size = (Option<f64>, Option<f64>);
 /// A live picture as a layer shows it: cut, scaled and worked on where it is decoded, once for all layers that want the same.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Want<'a> {
+    /// Who wants it: a layer has the same number from frame to frame.
+    pub owner: u64,
     pub source: Source<'a>,
     pub size: Size,
     pub fit: Fit,
@@ -61,8 +63,15 @@ pub enum Source<'a> {
 pub struct Feed {
     /// The newest picture, if there ever was one.
     pub picture: Option<Arc<Picture>>,
+    /// Where the picture's corner is in the content's box, in px: effects may reach over it.
+    pub left: i32,
+    pub top: i32,
+    /// The content's box, in px; the picture's own size unless it is said.
+    pub size: Option<(f64, f64)>,
     /// Another one for every other picture.
     pub version: u64,
+    /// Why there is nothing newer.
+    pub trouble: Option<&'static str>,
     /// ms since it came; how long nothing has come.
     pub age: f64,
 }

@@ -7,11 +7,14 @@ use crate::color::Color;
 use crate::id::Id;
 use crate::layer::Layer;
 use crate::read::{
-    At, Counted, Inner, List, Maybe, Problem, Said, Whole, Within, Word, label, line, read_new, record, words,
+    At, Counted, Flag, Inner, List, Maybe, Problem, Said, Whole, Within, Word, label, line, read_new, record,
+    said, words,
 };
 
 /// Layers that the largest scene can have, whatever `MAX_LAYERS` is set to.
 pub const MOST_LAYERS: usize = 1000;
+/// Lines of chat in a scene file.
+const MOST_LINES: usize = 10_000;
 /// Animations that run at once in one scene.
 pub const MOST_ANIMATIONS: usize = 1000;
 
@@ -35,6 +38,19 @@ record! {
         canvas "canvas": Canvas = Canvas::default(), Inner;
         layers "layers": Vec<Layer> = Vec::new(), List { least: 0, most: MOST_LAYERS, each: Inner };
         animations "animations": Vec<Animation> = Vec::new(), List { least: 0, most: MOST_ANIMATIONS, each: Inner };
+        /// What is said in it, for the layers that show messages.
+        chat "chat": Vec<Line> = Vec::new(), List { least: 0, most: MOST_LINES, each: Inner };
+    }
+}
+
+record! {
+    /// A line of chat in a scene file.
+    pub struct Line {
+        /// Program time in ms at which it comes.
+        at "at": f64 = 0.0, Within(0.0, 1e9);
+        author "author": String = String::new(), line(64);
+        text "text": String = String::new(), said(500);
+        highlighted "highlighted": bool = false, Flag;
     }
 }
 

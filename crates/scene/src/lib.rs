@@ -26,7 +26,7 @@ pub mod transition;
 pub use animation::Animation;
 pub use color::Color;
 pub use content::Content;
-pub use document::{Canvas, Scene, SceneFile, Transition};
+pub use document::{Canvas, Line, Scene, SceneFile, Transition};
 pub use effect::Effect;
 pub use frame::Frame;
 pub use id::Id;

@@ -18,7 +18,7 @@ record! {
     pub struct Binding {
         /// A template: `{{ streams.match.readings.score.home }}`.
         value "value": String = String::new(), plain(1000, "a template such as {{ values.bid }}");
-        /// Seconds for which a value is shown after it was seen; for ever unless it is said.
+        /// Seconds for which a value is shown after it was read, set or counted; for ever unless it is said.
         max_age "maxAge": Option<f64> = None, Maybe(Within(0.0, 86_400.0));
         /// Shown in the place of a value that is older or was never there; the layer's own value unless it is said.
         otherwise "otherwise": Option<Scalar> = None, Maybe(Said);

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use ffmpeg_next::codec::packet::side_data;
 use ffmpeg_next::util::error::EAGAIN;
 use ffmpeg_next::{Dictionary, Packet, Rational, codec, decoder, format, frame, media};
-use pixels::I420;
+use pixels::{I420, Plane};
 
 use planes::Converter;
 
@@ -87,6 +87,18 @@ impl Input {
     /// # Errors
     /// When it is not there, not readable, or holds no video we can decode; the text says what to do.
     pub fn open(source: Source<'_>) -> Result<Self, Error> {
+        Self::open_for(source, false)
+    }
+
+    /// A file whose frames all come decoded, with their [alpha](Self::alpha) where they have any.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_film(path: &Path) -> Result<Self, Error> {
+        Self::open_for(Source::File(path), true)
+    }
+
+    fn open_for(source: Source<'_>, film: bool) -> Result<Self, Error> {
         crate::init();
         let (name, container) = match source {
             Source::File(path) => {
@@ -108,8 +120,13 @@ impl Input {
         let parameters = best.parameters();
         let no_decoder = |e: ffmpeg_next::Error| Error::NoDecoder(name.clone(), e.to_string());
         let context = codec::Context::from_parameters(parameters).map_err(no_decoder)?;
-        let jpeg = context.id() == codec::Id::MJPEG && orientation == 1;
-        let video = context.decoder().video().map_err(no_decoder)?;
+        let jpeg = context.id() == codec::Id::MJPEG && orientation == 1 && !film;
+        let marked = film && best.metadata().get("alpha_mode") == Some("1");
+        let video = match with_alpha(context.id()).filter(|_| marked) {
+            Some(codec) => context.decoder().open_as(codec).and_then(decoder::Opened::video),
+            None => context.decoder().video(),
+        };
+        let video = video.map_err(no_decoder)?;
         let rate = best.avg_frame_rate();
         let info = Info {
             width: video.width(),
@@ -121,7 +138,7 @@ impl Input {
                 .map(Duration::from_micros),
         };
         let decoder = if jpeg { None } else { Some(video) };
-        let converter = Converter::new(orientation);
+        let converter = if film { Converter::with_alpha(orientation) } else { Converter::new(orientation) };
         let decoded = frame::Video::empty();
         Ok(Self {
             container,
@@ -187,6 +204,30 @@ impl Input {
         Ok(())
     }
 
+    /// To the last place at or before `to` (since the first frame) where decoding can begin. Times go on counting from the first.
+    ///
+    /// # Errors
+    /// On a camera, and on what can't be sought.
+    pub fn seek(&mut self, to: Duration) -> Result<(), Error> {
+        let micros = |ticks: i64| {
+            let (numerator, denominator) = (self.time_base.numerator(), self.time_base.denominator().max(1));
+            i128::from(ticks) * i128::from(numerator) * 1_000_000 / i128::from(denominator)
+        };
+        let to = i128::try_from(to.as_micros()).unwrap_or(i128::MAX);
+        let to = i64::try_from(to.saturating_add(self.first.map_or(0, micros))).unwrap_or(i64::MAX);
+        self.container.seek(to, ..to).map_err(Error::Read)?;
+        if let Some(decoder) = &mut self.decoder {
+            decoder.flush();
+        }
+        self.ended = false;
+        Ok(())
+    }
+
+    /// How opaque each sample of the last frame's luma is; `None` where all are.
+    pub fn alpha(&self) -> Option<&Plane> {
+        self.converter.alpha()
+    }
+
     fn take(&mut self, packet: &Packet) -> Result<Option<(Picture, Duration)>, Error> {
         let Some(decoder) = &mut self.decoder else {
             let time = self.since_first(packet.pts().or_else(|| packet.dts()));
@@ -219,6 +260,16 @@ impl Input {
         let nanoseconds = i128::from(ticks) * i128::from(numerator) * 1_000_000_000 / i128::from(denominator);
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0))
     }
+}
+
+/// A decoder that gives alpha as well, for codecs that have one which does not.
+fn with_alpha(id: codec::Id) -> Option<ffmpeg_next::Codec> {
+    let name = match id {
+        codec::Id::VP8 => "libvpx",
+        codec::Id::VP9 => "libvpx-vp9",
+        _ => return None,
+    };
+    decoder::find_by_name(name)
 }
 
 /// Opens a file, and nothing that a name or a playlist in it could lead to elsewhere.

@@ -10,6 +10,15 @@ pub(crate) struct Converter {
     scaler: Scaler,
     /// EXIF's numbering: 1 upright, 3 upside down, 6 to be turned clockwise, 8 anticlockwise.
     orientation: u8,
+    /// Of the last picture, if it is kept; and whether that one had any.
+    alpha: Option<Box<Alpha>>,
+}
+
+/// How opaque the last picture was, and whether it said so.
+#[derive(Default)]
+struct Alpha {
+    plane: Plane,
+    has: bool,
 }
 
 /// FFmpeg's converter for the pictures seen last, made anew when they change.
@@ -22,7 +31,18 @@ unsafe impl Send for Scaler {}
 
 impl Converter {
     pub(crate) fn new(orientation: u8) -> Self {
-        Self { scaler: Scaler(None), orientation }
+        Self { scaler: Scaler(None), orientation, alpha: None }
+    }
+
+    /// Keeps alpha. Pictures that have to be turned lose theirs.
+    pub(crate) fn with_alpha(orientation: u8) -> Self {
+        let alpha = (orientation == 1).then(Box::default);
+        Self { alpha, ..Self::new(orientation) }
+    }
+
+    /// Of the last picture, at its luma's size.
+    pub(crate) fn alpha(&self) -> Option<&Plane> {
+        self.alpha.as_ref().filter(|alpha| alpha.has).map(|alpha| &alpha.plane)
     }
 
     pub(crate) fn convert(&mut self, decoded: &frame::Video) -> Result<I420, Error> {
@@ -38,15 +58,39 @@ impl Converter {
 
     /// Fills `into` with the picture as it was coded, not turned.
     pub(crate) fn copy(&mut self, decoded: &frame::Video, into: &mut I420) -> Result<(), Error> {
-        if matches!(decoded.format(), Pixel::YUV420P | Pixel::YUVJ420P) {
+        let format = decoded.format();
+        if let Some(alpha) = &mut self.alpha {
+            alpha.has = has_alpha(format);
+            if alpha.has {
+                return self.copy_clear(decoded, into);
+            }
+        }
+        if matches!(format, Pixel::YUV420P | Pixel::YUVJ420P) {
             copy_planes(decoded, into);
         } else {
-            copy_planes(&self.scaled(decoded)?, into);
+            copy_planes(&self.scaled(decoded, None)?, into);
         }
         Ok(())
     }
 
-    fn scaled(&mut self, decoded: &frame::Video) -> Result<frame::Video, Error> {
+    /// The same of a picture that has alpha, with that.
+    fn copy_clear(&mut self, decoded: &frame::Video, into: &mut I420) -> Result<(), Error> {
+        let scaled;
+        let clear = if decoded.format() == Pixel::YUVA420P {
+            decoded
+        } else {
+            scaled = self.scaled(decoded, Some(Pixel::YUVA420P))?;
+            &scaled
+        };
+        copy_planes(clear, into);
+        if let Some(alpha) = &mut self.alpha {
+            alpha.plane.reshape(clear.width(), clear.height(), 255);
+            copy_plane(clear.data(3), clear.stride(3), &mut alpha.plane);
+        }
+        Ok(())
+    }
+
+    fn scaled(&mut self, decoded: &frame::Video, target: Option<Pixel>) -> Result<frame::Video, Error> {
         let (width, height, format) = (decoded.width(), decoded.height(), decoded.format());
         let same = |scaler: &scaling::Context| {
             let input = scaler.input();
@@ -54,7 +98,8 @@ impl Converter {
         };
         let kind = Kind::of(format);
         // FFmpeg's converter squeezes a "J" format to limited range unless its target is one too.
-        let target = if kind == Kind::FullYuv { Pixel::YUVJ420P } else { Pixel::YUV420P };
+        let usual = if kind == Kind::FullYuv { Pixel::YUVJ420P } else { Pixel::YUV420P };
+        let target = target.unwrap_or(usual);
         if !self.scaler.0.as_ref().is_some_and(same) {
             let flags = scaling::Flags::BILINEAR | scaling::Flags::ACCURATE_RND;
             self.scaler.0 = Some(scaling::Context::get(format, width, height, target, width, height, flags)?);
@@ -100,6 +145,13 @@ impl Kind {
             Self::Other
         }
     }
+}
+
+fn has_alpha(format: Pixel) -> bool {
+    let name = format.descriptor().map_or("", |descriptor| descriptor.name());
+    ["yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "ayuv", "vuya", "pal8"]
+        .iter()
+        .any(|start| name.starts_with(start))
 }
 
 fn copy_planes(from: &frame::Video, picture: &mut I420) {

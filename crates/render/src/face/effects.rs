@@ -1,8 +1,8 @@
 //! Effects on drawn pictures: how far they reach over a picture's edges, and which kernel does them.
 
 use draw::{Bitmap, Drawn};
-use pixels::compose::PIXEL;
 use pixels::compose::effects::{self, Corners, Grade, Grown, Key};
+use pixels::compose::{Canvas, PIXEL, Picture, Rect};
 use scene::effect::{ChromaKey, ColorShift, Effect};
 
 /// Does one effect. What reaches over the edges makes the picture larger; its box stays.
@@ -28,6 +28,33 @@ pub(crate) fn apply(drawn: &mut Drawn, effect: &Effect) {
         // On a GPU only.
         Effect::Shader(_) => {}
     }
+}
+
+/// A live picture with effects on it, and where its corner is then.
+#[derive(Debug)]
+pub struct Finished {
+    pub picture: Picture,
+    pub left: i32,
+    pub top: i32,
+}
+
+/// Does effects on a live picture, as on one that was drawn.
+#[must_use]
+pub fn live(picture: &Picture, list: &[Effect]) -> Finished {
+    let (width, height) = (picture.width(), picture.height());
+    let mut canvas = Canvas::clear(width, height, 1);
+    for band in canvas.bands() {
+        band.over(picture, 0, 0, 255, Rect::at(0, 0, width, height));
+    }
+    let (wide, high) = (f64::from(width), f64::from(height));
+    // A canvas has even sides.
+    let even = Drawn { bitmap: canvas.to_bitmap(), left: 0, top: 0, width: wide, height: high };
+    let bitmap = window(&even, (0, 0), (width, height));
+    let mut drawn = Drawn { bitmap, ..even };
+    for effect in list {
+        apply(&mut drawn, effect);
+    }
+    Finished { picture: Picture::new(&drawn.bitmap), left: drawn.left, top: drawn.top }
 }
 
 fn grow(drawn: &mut Drawn, effect: impl FnOnce(&Bitmap) -> Grown) {

@@ -16,6 +16,8 @@ use crate::op::{Key, Op, share};
 use crate::studio::{Job, Made, Said, Shown, Studio, Ticket};
 use crate::world::{Feed, Source, Want, World};
 
+const FAILED: &str = "drawing it failed; it is left out until it shows something else";
+
 /// What a face is drawn from, as numbers: as long as they are the same, so is the face.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Basis {
@@ -33,6 +35,8 @@ pub(crate) struct Face {
     pub(crate) owner: u64,
     basis: Basis,
     asked: u64,
+    /// The newest that came.
+    taken: u64,
     shown: Shown,
     /// Another one whenever `shown` is.
     version: u64,
@@ -40,6 +44,8 @@ pub(crate) struct Face {
     /// Why the newest picture could not be drawn.
     pub(crate) error: Option<String>,
     failed: Arc<AtomicBool>,
+    /// The layer with which it failed in a way that nobody foresaw.
+    gave_up: Option<Versions>,
     /// The frame it was last seen in.
     pub(crate) seen: u64,
 }
@@ -61,11 +67,13 @@ impl Face {
             owner,
             basis: Basis::default(),
             asked: 0,
+            taken: 0,
             shown: Shown::default(),
             version: 0,
             feed: Feed::default(),
             error: None,
             failed: Arc::default(),
+            gave_up: None,
             seen: 0,
         }
     }
@@ -76,7 +84,8 @@ impl Face {
         match &layer.content {
             Content::Group(_) => {}
             Content::Stream(stream) => {
-                self.feed = moment.world.feed(&Want {
+                let feed = moment.world.feed(&Want {
+                    owner: self.owner,
                     source: Source::Stream(&stream.name),
                     size: (stream.width, stream.height),
                     fit: stream.fit,
@@ -84,10 +93,12 @@ impl Face {
                     corner_radius: stream.corner_radius,
                     effects: &layer.effects,
                 });
+                self.tune(feed);
                 self.slate(stream, moment, studio);
             }
             Content::Video(video) => {
-                self.feed = moment.world.feed(&Want {
+                let feed = moment.world.feed(&Want {
+                    owner: self.owner,
                     source: Source::Video {
                         src: &video.src,
                         looped: video.looped,
@@ -100,12 +111,37 @@ impl Face {
                     corner_radius: 0.0,
                     effects: &layer.effects,
                 });
+                self.tune(feed);
             }
             _ => self.redraw(layer, drawn.versions, moment, studio),
         }
         if self.failed.load(Ordering::Relaxed) && self.error.is_none() {
-            self.error = Some("drawing it failed; it is left out until its content changes".to_owned());
+            self.error = Some(FAILED.to_owned());
         }
+    }
+
+    /// Takes what its source shows now. A picture that failed to be laid is not tried again, the next one is.
+    fn tune(&mut self, feed: Feed) {
+        let anew = feed.version != self.feed.version;
+        if anew && self.failed.load(Ordering::Relaxed) {
+            self.failed = Arc::default();
+        }
+        if feed.trouble != self.feed.trouble || (anew && self.error.is_some()) {
+            self.error = feed.trouble.map(str::to_owned);
+        }
+        self.feed = feed;
+    }
+
+    /// Whether it is left alone until the layer is another.
+    pub(crate) fn gave_up(&self, versions: Versions) -> bool {
+        self.gave_up == Some(versions)
+    }
+
+    /// Something about it went wrong in a way that nobody foresaw.
+    pub(crate) fn fail(&mut self, versions: Versions) {
+        self.gave_up = Some(versions);
+        self.failed.store(true, Ordering::Relaxed);
+        self.error.get_or_insert_with(|| FAILED.to_owned());
     }
 
     fn redraw(&mut self, layer: &Layer, versions: Versions, moment: &Moment<'_>, studio: &mut dyn Studio) {
@@ -169,9 +205,20 @@ impl Face {
         self.feed.picture.is_none() || self.feed.age > stream.when_lost.after * 1000.0
     }
 
-    /// Takes what was made for it; what was overtaken by something newer too, as long as that is not there.
-    pub(crate) fn take(&mut self, made: Made) {
-        match made.shown {
+    /// Takes what was made for it; what was overtaken by something newer only as long as that is not there.
+    ///
+    /// Its pictures may take `room` bytes.
+    pub(crate) fn take(&mut self, made: Made, room: usize) {
+        if made.ticket.number < self.taken {
+            return;
+        }
+        self.taken = made.ticket.number;
+        let shown = made.shown.and_then(|shown| {
+            let bytes = shown.memory();
+            let full = || format!("its pictures would take {bytes} bytes: there is room for {room}");
+            (bytes <= room).then_some(shown).ok_or_else(full)
+        });
+        match shown {
             Ok(shown) => {
                 self.shown = shown;
                 self.error = None;
@@ -198,14 +245,14 @@ impl Face {
 
     /// Bytes of its pictures.
     pub(crate) fn memory(&self) -> usize {
-        self.shown.parts.iter().map(|part| part.picture.memory()).sum()
+        self.shown.memory()
     }
 
     fn feed_size(&self) -> (f64, f64) {
         let of = |picture: &Arc<pixels::compose::Picture>| {
             (f64::from(picture.width()), f64::from(picture.height()))
         };
-        self.feed.picture.as_ref().map_or((0.0, 0.0), of)
+        self.feed.picture.as_ref().map_or((0.0, 0.0), |picture| self.feed.size.unwrap_or_else(|| of(picture)))
     }
 
     /// Calls `lay` with each picture that is to be laid now. `map` takes the content's box to where it is drawn.
@@ -228,6 +275,7 @@ impl Face {
                 failed: Arc::clone(&self.failed),
             });
         };
+        let around = || Affine::moved(f64::from(self.feed.left), f64::from(self.feed.top)).then(map);
         // A picture of the face and one of the feed are never of the same version.
         let own = self.version * 2;
         let mut part = |at: usize, piece: usize, moved: f64, clip| {
@@ -242,13 +290,13 @@ impl Face {
                 Lost::Slate => part(0, 0, 0.0, clip),
                 Lost::Hold => {
                     if let Some(picture) = &self.feed.picture {
-                        put(0, picture, self.feed.version * 2 + 1, *map, clip);
+                        put(0, picture, self.feed.version * 2 + 1, around(), clip);
                     }
                 }
             },
             Content::Stream(_) | Content::Video(_) => {
                 if let Some(picture) = &self.feed.picture {
-                    put(0, picture, self.feed.version * 2 + 1, *map, clip);
+                    put(0, picture, self.feed.version * 2 + 1, around(), clip);
                 }
             }
             Content::Ticker(ticker) => self.ticker(ticker, moment, map, clip, &mut part),

@@ -1,6 +1,8 @@
 //! What stands where, in which colour.
 
-use render::Feed;
+use std::sync::Arc;
+
+use render::{Engine, Feed};
 use scene::{Command, Id};
 use serde_json::json;
 
@@ -118,7 +120,7 @@ fn a_lost_stream_holds_or_hides_as_its_layer_says() {
         (pixel(&frame, 80, 90), pixel(&frame, 240, 90))
     };
     assert_eq!(colors(&mut show, 0.0), ([0, 0, 0], [0, 0, 0]));
-    let mut feed = Feed { picture: Some(flat(160, 180, [0, 255, 0, 255])), version: 1, age: 0.0 };
+    let mut feed = Feed { picture: Some(flat(160, 180, [0, 255, 0, 255])), version: 1, ..Feed::default() };
     show.world.feeds.insert("cam".to_owned(), feed.clone());
     let (hold, hide) = colors(&mut show, 40.0);
     assert_near(hold, [0, 255, 0]);
@@ -162,4 +164,53 @@ fn a_transition_shows_both_scenes_and_then_only_the_new_one() {
     let frame = show.frame(3000.0);
     assert_near(pixel(&frame, 80, 100), [0, 255, 0]);
     assert_eq!(*frame, *show.anew(3000.0));
+}
+
+#[test]
+fn pictures_that_take_too_much_memory_leave_the_last_one() {
+    let mut show = Show::new(320, 180);
+    show.engine = Engine::new(320, 180).with_room(200_000);
+    show.add(rectangle("one", "#0f0", (0, 0), (100, 100)));
+    show.add(rectangle("two", "#00f", (160, 0), (10, 10)));
+    assert_near(pixel(&show.frame(0.0), 50, 50), [0, 255, 0]);
+    let large = json!({"content": {"width": 2000, "height": 2000}});
+    let patch = Command::Patch { layer: Id::parse("one").unwrap(), patch: large, if_match: None };
+    show.apply(&patch, 0.0).unwrap();
+    let frame = show.frame(20.0);
+    assert_near(pixel(&frame, 50, 50), [0, 255, 0]);
+    assert_near(pixel(&frame, 120, 120), [0, 0, 0]);
+    assert!(show.troubles()[0].starts_with("one: its pictures would take "), "{:?}", show.troubles());
+    assert!(show.engine.figures().memory < 2_000_000);
+    let small = json!({"content": {"width": 120, "height": 120}});
+    let patch = Command::Patch { layer: Id::parse("one").unwrap(), patch: small, if_match: None };
+    show.apply(&patch, 20.0).unwrap();
+    assert_near(pixel(&show.frame(40.0), 110, 110), [0, 255, 0]);
+    assert!(show.troubles().is_empty());
+}
+
+#[test]
+fn a_live_picture_may_reach_over_its_box() {
+    let mut show = Show::new(320, 180);
+    show.add(json!({"id": "live", "type": "visualFeed", "transform": {"position": {"x": 100, "y": 50}},
+        "content": {"kind": "stream", "name": "cam", "width": 40, "height": 40}}));
+    let plain = flat(40, 40, [0, 255, 0, 255]);
+    let shadow = json!({"type": "shadow", "color": "#ff0000", "blur": 0, "offsetX": -50, "offsetY": 0});
+    let file = json!({"layers": [{"id": "x", "effects": [shadow], "content": {"kind": "group"}}]});
+    let file = scene::SceneFile::read(&file).unwrap();
+    let done = render::live(&plain, &file.layers[0].effects);
+    assert!(done.left <= -50 && done.top <= 0);
+    let feed = Feed {
+        picture: Some(Arc::new(done.picture)),
+        left: done.left,
+        top: done.top,
+        size: Some((40.0, 40.0)),
+        version: 1,
+        ..Feed::default()
+    };
+    show.world.feeds.insert("cam".to_owned(), feed);
+    let frame = show.frame(0.0);
+    assert_near(pixel(&frame, 120, 70), [0, 255, 0]);
+    assert_near(pixel(&frame, 70, 70), [255, 0, 0]);
+    assert_near(pixel(&frame, 160, 70), [0, 0, 0]);
+    assert_eq!(*frame, *show.anew(0.0));
 }

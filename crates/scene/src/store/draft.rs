@@ -108,6 +108,9 @@ impl<'s> Draft<'s> {
 
     pub(super) fn put(&mut self, mut layer: Layer, place: Place) {
         layer.revision = self.change.revision;
+        if let Content::Video(video) = &mut layer.content {
+            video.start_at.get_or_insert(self.now);
+        }
         let id = layer.id.clone();
         self.places.insert(id.clone(), place);
         match self.changed.get(&id) {

@@ -10,6 +10,7 @@ use super::draft::{Draft, Place};
 use super::refusal::Refusal;
 use super::wire::Entered;
 use crate::animation::Animation;
+use crate::content::Content;
 use crate::document::{Scene, Transition, stack};
 use crate::id::Id;
 use crate::layer::Layer;
@@ -26,7 +27,7 @@ impl Draft<'_> {
             return Err(Refusal::Taken { what: "scene", id: scene.id });
         }
         if body["layers"].is_null() {
-            scene.layers = self.store.stage.as_made().iter().map(|layer| (**layer).clone()).collect();
+            scene.layers = self.store.stage.as_made().iter().map(|layer| from_the_start(layer)).collect();
             let running = self.store.stage.animations().iter();
             let anew = |animation: &Animation| Animation { start_at: None, ..animation.clone() };
             scene.animations = running.map(|playing| anew(&playing.score.animation)).collect();
@@ -114,4 +115,13 @@ impl Draft<'_> {
         }
         Ok(())
     }
+}
+
+/// A layer whose video begins when it is put on air.
+fn from_the_start(layer: &Layer) -> Layer {
+    let mut layer = layer.clone();
+    if let Content::Video(video) = &mut layer.content {
+        video.start_at = None;
+    }
+    layer
 }

@@ -891,3 +891,18 @@ proptest! {
         prop_assert_eq!(slept.animations().len(), awake.store.animations().len());
     }
 }
+
+#[test]
+fn a_video_begins_when_its_layer_is_made_shown_anew_or_entered() {
+    let mut desk = Desk::new();
+    let clip = |id: &str| json!({"id": id, "content": {"kind": "video", "src": "clip"}});
+    desk.run_at(&Command::Create(clip("a")), 500.0);
+    assert_eq!(desk.layer("a")["content"]["startAt"], 500.0);
+    desk.patch("a", json!({"content": {"loop": true}}), 700.0);
+    assert_eq!(desk.layer("a")["content"]["startAt"], 500.0, "it goes on");
+    desk.patch("a", json!({"content": {"startAt": null}}), 900.0);
+    assert_eq!(desk.layer("a")["content"]["startAt"], 900.0, "it begins anew");
+    desk.run_at(&Command::CreateScene(json!({"id": "s", "name": "s"})), 1000.0);
+    desk.run_at(&Command::Activate { scene: id("s"), body: json!({}) }, 2000.0);
+    assert_eq!(desk.layer("a")["content"]["startAt"], 2000.0);
+}
