@@ -22,7 +22,7 @@ use super::keeper::Keeper;
 use super::outside::Outside;
 use super::report::{Figures, Trouble};
 use super::show::State;
-use super::stills::{self, Screen, Shown, Stills};
+use super::stills::{self, Screen, Stills};
 use super::studio::Studio;
 use super::world::{self, Live};
 use crate::base::clock::{Anchor, Clock, MediaTime};
@@ -82,7 +82,7 @@ pub fn start(parts: Parts) -> Result<Stills> {
         outside: outside.clone(),
         registry: registry.clone(),
         clock: clock.clone(),
-        screen: Arc::clone(&screen),
+        screen: screen.clone(),
         size: (settings.width, settings.height),
     };
     let stills = Stills::start(stills, fonts.clone(), &tasks)?;
@@ -203,7 +203,7 @@ impl Beat {
                 _ => {
                     let time = show.time(due.max(begun));
                     let frame = self.compose(&mut engine, &scene, time, shown.as_ref());
-                    self.screen.store(Some(Arc::new(Shown { picture: Arc::clone(&frame), time })));
+                    self.screen.show(&frame, time);
                     frame
                 }
             };
@@ -243,7 +243,7 @@ impl Beat {
     fn stand_by(&self, stream: &mut Option<Arc<Stream>>, shown: &mut Option<Arc<I420>>) {
         if stream.take().is_some() {
             self.registry.remove("program", "another server composes");
-            self.screen.store(None);
+            self.screen.clear();
             *shown = None;
         }
     }

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -40,12 +41,31 @@ pub(super) struct Parts {
 }
 
 /// The frame that is on air, for whoever looks.
-pub(super) type Screen = Arc<ArcSwapOption<Shown>>;
+#[derive(Clone, Default)]
+pub(super) struct Screen(Arc<Shown>);
 
-pub(super) struct Shown {
-    pub(super) picture: Arc<I420>,
-    /// Program time in ms.
-    pub(super) time: f64,
+#[derive(Default)]
+struct Shown {
+    picture: ArcSwapOption<I420>,
+    /// Program time in ms, as bits.
+    time: AtomicU64,
+}
+
+impl Screen {
+    /// For the frame clock: allocates nothing.
+    pub(super) fn show(&self, picture: &Arc<I420>, time: f64) {
+        self.0.time.store(time.to_bits(), Ordering::Relaxed);
+        self.0.picture.store(Some(Arc::clone(picture)));
+    }
+
+    pub(super) fn clear(&self) {
+        self.0.picture.store(None);
+    }
+
+    fn newest(&self) -> Option<(Arc<I420>, f64)> {
+        let picture = self.0.picture.load_full()?;
+        Some((picture, f64::from_bits(self.0.time.load(Ordering::Relaxed))))
+    }
 }
 
 /// How a still is coded.
@@ -143,9 +163,9 @@ impl Desk {
 
     fn make(&mut self, at: Option<f64>, format: Format) -> Result<Still> {
         let on_air = self.parts.keeper.show().state != State::Idle;
-        let shown = self.parts.screen.load_full().filter(|_| at.is_none() && on_air);
+        let shown = self.parts.screen.newest().filter(|_| at.is_none() && on_air);
         let (picture, time) = match shown {
-            Some(shown) => (Arc::clone(&shown.picture), shown.time),
+            Some(shown) => shown,
             None => {
                 let at = at.unwrap_or_else(|| self.parts.keeper.time());
                 (self.compose(at), at)

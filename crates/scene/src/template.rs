@@ -278,6 +278,7 @@ pub(crate) fn bound(name: &str, layer: &mut Layer) -> Option<Bound> {
     let text = match name {
         "visible" => return Some(Bound::Visible),
         "text" | "content.text" => Some(TextAt::Text),
+        "content.state" => Some(TextAt::State),
         _ => name.strip_prefix("content.lines.").and_then(|index| index.parse().ok()).map(TextAt::Line),
     };
     if let Some(at) = text {
@@ -296,6 +297,7 @@ pub(crate) fn check(layer: &Layer, at: &mut At<'_>) {
         if Template::is_one(text) && Template::parse(text).is_none() {
             at.key("content", |at| match place {
                 TextAt::Text => at.wrong_in("text", ALLOWED),
+                TextAt::State => at.wrong_in("state", ALLOWED),
                 TextAt::Line(index) => at.key("lines", |at| at.index(index, |at| at.wrong(ALLOWED))),
             });
         }
@@ -308,7 +310,7 @@ pub(crate) fn check(layer: &Layer, at: &mut At<'_>) {
         for (name, binding) in &layer.bind {
             at.key(name.clone(), |at| {
                 if bound(name, &mut probe).is_none() {
-                    at.wrong("must be named text, visible, or a number or colour that this layer has");
+                    at.wrong("must be named text, visible, content.state of a sprite, or a number or colour that this layer has");
                 }
                 if Template::parse(&binding.value).is_none() {
                     at.wrong(ALLOWED);

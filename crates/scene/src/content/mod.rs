@@ -59,7 +59,16 @@ impl Content {
             (Self::Text(text), TextAt::Text) => Some(&mut text.text),
             (Self::Ticker(ticker), TextAt::Text) => Some(&mut ticker.text),
             (Self::Card(card), TextAt::Line(index)) => card.lines.get_mut(index),
+            (Self::Sprite(sprite), TextAt::State) => Some(&mut sprite.state),
             _ => None,
+        }
+    }
+
+    /// Whether `text` may stand there: a sprite has no other states than its own.
+    pub(crate) fn takes(&self, at: TextAt, text: &str) -> bool {
+        match (self, at) {
+            (Self::Sprite(sprite), TextAt::State) => sprite.states.contains_key(text),
+            _ => true,
         }
     }
 
@@ -83,4 +92,6 @@ pub(crate) enum TextAt {
     Text,
     /// `content.lines.<n>`.
     Line(usize),
+    /// `content.state`, of a sprite.
+    State,
 }

@@ -378,6 +378,9 @@ impl Item {
             } else {
                 text.otherwise.as_ref().unwrap_or(&text.base).clone_into(scratch);
             }
+            if !own.content.takes(text.at, scratch) {
+                text.base.clone_into(scratch);
+            }
             if let Some(shown) = own.content.text_mut(text.at)
                 && shown != scratch
             {

@@ -182,6 +182,22 @@ fn bindings_show_what_is_read_while_it_is_fresh() {
 }
 
 #[test]
+fn a_sprites_state_follows_a_value_as_far_as_it_has_such_a_state() {
+    let mut store =
+        open(&json!({"layers": [{"id": "face", "bind": {"content.state": "{{ values.mood }}"}, "content": {
+        "kind": "sprite", "state": "calm", "states": {"calm": "calm.png", "glad": "glad.png"}}}]}));
+    let mut frame = Frame::default();
+    for (mood, state) in
+        [(json!(null), "calm"), (json!("glad"), "glad"), (json!("furious"), "calm"), (json!(7), "calm")]
+    {
+        run(&mut store, &Command::SetValues(json!({"values": {"mood": mood}})), 0.0);
+        frame.evaluate(&store, &World::default(), 0.0);
+        let crate::Content::Sprite(sprite) = &of(&frame, "face").layer.content else { panic!() };
+        assert_eq!(sprite.state, state, "{mood}");
+    }
+}
+
+#[test]
 fn no_frame_allocates_while_only_numbers_change() {
     let layers: Vec<_> = (0..50)
         .map(|n| {
