@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use pixels::jpeg::Encoder;
@@ -93,7 +93,7 @@ async fn an_event_is_told_once_through_kill_9_and_what_was_told_is_kept() {
     let lightings = [0, 1, 2, 3, 2, 3];
     for interrupted in lightings {
         // Longer than what a crash may forget.
-        let dark = Instant::now();
+        let dark = tokio::time::Instant::now();
         while dark.elapsed() < Duration::from_millis(2500) {
             watched.show(next(false)).await;
         }

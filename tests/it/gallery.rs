@@ -52,16 +52,15 @@ fn rendered(name: &str, at: f64) -> Vec<u8> {
     let file = root().join(format!("examples/scenes/{name}.json"));
     let mut show = Show::open(&file, &draw::Fonts::new(), |_| {}).unwrap();
     let fps = show.canvas().fps;
-    let frames = (at * fps).round() as u32;
-    let mut frame = show.frame(0.0);
-    for number in 1..=frames {
-        frame = show.frame(f64::from(number) * 1000.0 / fps);
-    }
+    let times = || {
+        (0..u32::MAX).map(|number| f64::from(number) * 1000.0 / fps).take_while(|time| *time <= at * 1000.0)
+    };
+    let frame = times().map(|time| show.frame(time)).last().unwrap();
     assert_eq!(show.troubles(), Vec::<String>::new(), "{name}");
     // A frame is a function of its time: getting there at once gives the same.
     let mut at_once = Show::open(&file, &draw::Fonts::new(), |_| {}).unwrap();
     at_once.frame(0.0);
-    let jumped = at_once.frame(f64::from(frames) * 1000.0 / fps);
+    let jumped = at_once.frame(times().last().unwrap());
     assert!(jumped == frame, "{name}: {:?} differ", differing(&jumped, &frame));
     i420_to_rgb(&scale(&frame, WIDTH, HEIGHT))
 }
