@@ -46,7 +46,7 @@ async fn a_scene_keeps_its_layers_whatever_happens_on_air() {
 async fn an_animation_that_is_over_is_in_its_layer_once() {
     let server = Server::start(&[]).await;
     server.ask(Method::POST, "/stream/layers", &group("a")).await.json();
-    let animation = json!({"tracks": [{"property": "opacity", "keyframes": [{"t": 20, "value": 0.25}]}]});
+    let animation = json!({"tracks": [{"property": "opacity", "keyframes": [{"t": 1500, "value": 0.25}]}]});
     let begun = server.ask(Method::POST, "/stream/layers/a/animations", &animation).await.json();
     assert_eq!(begun["animations"].as_array().unwrap().len(), 1);
     let layer = async || server.get("/stream/layers/a").await.json();
