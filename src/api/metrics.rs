@@ -440,6 +440,8 @@ impl Sources {
     fn outputs(&self, to: &mut Writer<'_, '_>) -> fmt::Result {
         let encoding = self.outputs.encoding();
         to.histogram("encode", "Time to code one frame of the program", &encoding.times)?;
+        let help = "From when a frame was due to when a destination had taken it";
+        to.histogram("output_latency", help, &encoding.latency)?;
         to.counter("encoded_frames", "Frames of the program that were coded", None, encoding.frames)?;
         to.counter("encoded", "Bytes of coded pictures", Some(&Unit::Bytes), encoding.bytes)?;
         to.counter("encoder_repeats", "Frames that were the last one again", None, encoding.repeats)?;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use media::air::{Limits, Outlet, OutletError, Packet, VideoCodec, Way};
+use media::air::{Limits, Outlet, OutletError, Packet, Track, VideoCodec, Way};
 use tokio::runtime::Handle;
 use tracing::{info, warn};
 use url::Url;
@@ -20,6 +20,7 @@ use super::definition::{Definition, Place};
 use super::hls::{self, Hls};
 use super::lane::Lane;
 use super::machine::{Machine, Next, State};
+use super::meters::Meters;
 use super::queue::{Queue, Taken};
 use super::stamp;
 use crate::base::clock::{Clock, Monotonic, Wall};
@@ -123,6 +124,7 @@ pub(super) struct Work {
     pub(super) queue: Arc<Queue>,
     pub(super) lane: Arc<Lane>,
     pub(super) hls: Arc<Hls>,
+    pub(super) meters: Arc<Meters>,
     pub(super) client: egress::Client,
     pub(super) runtime: Handle,
     pub(super) clock: Clock,
@@ -241,6 +243,11 @@ impl Work {
                 Taken::Packet(packet) => {
                     let sent = sink.write(&packet)?;
                     let now = self.clock.now();
+                    if packet.track == Track::Picture
+                        && let Some((begun, _)) = self.lane.begun()
+                    {
+                        self.meters.taken(now.since(begun + seen_after(packet.pts)));
+                    }
                     let mut inner = self.status.lock();
                     inner.machine.took(now);
                     inner.sent(now, sent);
@@ -308,6 +315,11 @@ impl Work {
         self.status.lock().file = Some(format!("program/{file}"));
         Ok(outlet)
     }
+}
+
+/// How long after the beginning of its clock a frame is due.
+fn seen_after(pts: i64) -> Duration {
+    Duration::from_micros(u64::try_from(pts).unwrap_or(0).saturating_mul(100) / 9)
 }
 
 impl Sink {

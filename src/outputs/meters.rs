@@ -22,6 +22,7 @@ pub(super) struct Meters {
     pub(super) steps: Counter,
     pub(super) bytes: Counter,
     times: Histogram,
+    latency: Histogram,
 }
 
 /// Since the start.
@@ -35,10 +36,15 @@ pub struct Encoding {
     pub steps: u64,
     pub bytes: u64,
     pub times: Snapshot,
+    /// From when a frame was due to when a destination had taken it.
+    pub latency: Snapshot,
 }
 
 /// Seconds.
 const BOUNDS: [f64; 11] = [0.001, 0.002, 0.004, 0.006, 0.01, 0.0167, 0.025, 0.0333, 0.05, 0.1, 0.25];
+
+/// Seconds.
+const LATENCIES: [f64; 11] = [0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.3, 0.5, 1.0, 5.0];
 
 impl Default for Meters {
     fn default() -> Self {
@@ -51,6 +57,7 @@ impl Default for Meters {
             steps: Counter::default(),
             bytes: Counter::default(),
             times: Histogram::new(&BOUNDS),
+            latency: Histogram::new(&LATENCIES),
         }
     }
 }
@@ -65,6 +72,11 @@ impl Meters {
         self.times.add(took);
     }
 
+    /// A destination has taken a frame, so long after it was due.
+    pub(super) fn taken(&self, late: Duration) {
+        self.latency.add(late);
+    }
+
     pub(super) fn read(&self) -> Encoding {
         Encoding {
             frames: self.frames.get(),
@@ -75,6 +87,7 @@ impl Meters {
             steps: self.steps.get(),
             bytes: self.bytes.get(),
             times: self.times.read(),
+            latency: self.latency.read(),
         }
     }
 }

@@ -118,6 +118,7 @@ impl Shared {
             queue,
             lane,
             hls: Arc::clone(&self.hls),
+            meters: Arc::clone(&self.meters),
             client: self.client.clone(),
             runtime: self.runtime.clone(),
             clock: self.clock.clone(),

@@ -86,6 +86,10 @@ async fn one_encode_reaches_a_server_and_a_file_whole_in_order_and_in_true_colou
     assert_eq!(status["outputs"].as_array().unwrap().len(), 2);
     assert_eq!(status["encoders"].as_array().unwrap().len(), 1, "two destinations, one encode");
     assert!(status["outputs"][0]["bitrateKbps"].as_f64().unwrap() > 10.0, "{status}");
+    assert!(
+        server.metric("onair_output_latency_seconds_count").await.unwrap() > 200.0,
+        "two times 160 and less"
+    );
     for path in ["/stream/status", "/stream/outputs", "/stream/outputs/far", "/metrics", "/health"] {
         assert!(!server.get(path).await.text().contains("sesame"), "{path} has the key");
     }

@@ -141,7 +141,10 @@ async fn health_and_status_say_how_it_is() {
             "status": "healthy", "active_streams": 1, "max_streams": 50, "recording_enabled": false, "config": config,
         })
     );
-    assert_eq!(keys(&components), BTreeSet::from(["bus", "capture", "recordings", "store", "tasks"]));
+    assert_eq!(
+        keys(&components),
+        BTreeSet::from(["bus", "capture", "outputs", "recordings", "store", "tasks"])
+    );
     assert!(
         components.as_object().unwrap().values().all(|component| component["status"] == "ok"),
         "{components}"
