@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, broadcast};
 use tracing::{error, info};
@@ -73,6 +73,8 @@ pub(super) enum Loaded {
 
 /// Encodes at the same time.
 const MOST_LANES: usize = 3;
+/// Between two looks at what other servers have changed.
+const KEPT_UP: Duration = Duration::from_secs(2);
 /// Of the output that the settings name.
 const FIXED: &str = "stream";
 
@@ -89,34 +91,87 @@ impl Shared {
         Ok(())
     }
 
+    /// Takes over what the store has: at the start, and again where other servers write to it too.
+    ///
+    /// # Errors
+    /// When it can't be read.
     pub(super) async fn load(&self) -> Result<()> {
         let mut loaded = self.changing.lock().await;
-        if *loaded == Loaded::Yes {
-            return Ok(());
-        }
-        let documents = self.store.read(Collection::Outputs).await?;
-        for (id, document) in documents {
-            match Definition::read(&document, &id, &self.settings.defaults, Trust::Outside) {
-                Ok(definition) if self.slot(&definition.id).is_err() => {
-                    let slot = self.add(definition);
-                    *slot.announced() = document["announced"].as_str().map(str::to_owned);
-                }
-                Ok(_) => {}
+        let outputs = self.store.read(Collection::Outputs).await?;
+        let sounds = self.store.read(Collection::Sounds).await?;
+        let first = *loaded == Loaded::Not;
+        for (id, document) in &outputs {
+            match Definition::read(document, id, &self.settings.defaults, Trust::Outside) {
+                Ok(definition) => self.known(definition, document),
                 // Settings may have changed since it was defined.
-                Err(e) => {
+                Err(e) if first => {
                     let why: Vec<_> = e.fields().iter().map(|field| field.message.as_str()).collect();
                     error!(output = id, "an output that was kept can't be used: {}", why.join("; "));
                 }
+                Err(_) => {}
             }
         }
-        for (name, document) in self.store.read(Collection::Sounds).await? {
-            match Source::patched(&name, None, &document) {
-                Ok(source) => self.audio.set(&name, source),
-                Err(e) => error!(source = name, error = %e, "a source of sound that was kept can't be used"),
+        for slot in self.slots.load_full().iter() {
+            let definition = slot.definition.load();
+            if !definition.is_fixed() && !outputs.contains_key(&definition.id) {
+                self.leave(slot);
             }
         }
+        let before = self.audio.sources();
+        for (name, document) in &sounds {
+            match Source::patched(name, None, document) {
+                Ok(source) if before.get(name) != Some(&source) => self.audio.set(name, source),
+                Ok(_) => {}
+                Err(e) if first => error!(source = name, error = %e, "a sound that was kept can't be used"),
+                Err(_) => {}
+            }
+        }
+        before.keys().filter(|name| !sounds.contains_key(*name)).for_each(|name| self.audio.remove(name));
         *loaded = Loaded::Yes;
         Ok(())
+    }
+
+    /// An output that the store has.
+    fn known(&self, definition: Definition, document: &Value) {
+        let announced = || document["announced"].as_str().map(str::to_owned);
+        match self.slot(&definition.id) {
+            Err(_) => *self.add(definition).announced() = announced(),
+            Ok(slot) => {
+                let before = slot.definition.load_full();
+                if before.is_fixed() {
+                    return;
+                }
+                if *before != definition {
+                    slot.definition.store(Arc::new(definition));
+                    self.poke.notify_one();
+                }
+                // Whoever composes knows it before the store does.
+                if !self.keeper.composes() {
+                    *slot.announced() = announced();
+                }
+            }
+        }
+    }
+
+    /// An output that is no longer wanted.
+    pub(super) fn leave(&self, slot: &Arc<Slot>) {
+        let slots = self.slots.load().iter().filter(|other| !Arc::ptr_eq(other, slot)).cloned().collect();
+        self.slots.store(Arc::new(slots));
+        self.leaving().push(Arc::clone(slot));
+        self.poke.notify_one();
+    }
+
+    /// Reads the store until it has been read; for ever, where other servers write to it too.
+    pub(super) async fn keep_up(self: Arc<Self>) {
+        let stop = self.tasks.stopping();
+        while self.store.kind() == "redis" || *self.changing.lock().await == Loaded::Not {
+            tokio::select! {
+                () = tokio::time::sleep(KEPT_UP) => {}
+                () = stop.cancelled() => return,
+            }
+            // It says itself that it is away.
+            let _ = self.load().await;
+        }
     }
 
     pub(super) async fn changing(&self) -> Result<tokio::sync::MutexGuard<'_, Loaded>> {

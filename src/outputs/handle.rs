@@ -117,6 +117,8 @@ impl Outputs {
         }
         let shared = Arc::clone(&outputs.0);
         tasks.supervise("outputs", move || Arc::clone(&shared).look_after().boxed());
+        let shared = Arc::clone(&outputs.0);
+        tasks.supervise("outputs kept", move || Arc::clone(&shared).keep_up().boxed());
         Ok(outputs)
     }
 
@@ -185,11 +187,8 @@ impl Outputs {
         slot.definition.load().may_change()?;
         let gone = Change::Delete { collection: Collection::Outputs, id: id.to_owned() };
         shared.store.write(vec![gone]).await?;
-        let slots = shared.slots.load().iter().filter(|other| !Arc::ptr_eq(other, &slot)).cloned().collect();
-        shared.slots.store(Arc::new(slots));
-        shared.leaving().push(slot);
+        shared.leave(&slot);
         info!(output = id, "an output is deleted");
-        shared.poke.notify_one();
         Ok(())
     }
 
@@ -210,6 +209,9 @@ impl Outputs {
         let shared = &self.0;
         if shared.keeper.show().state == ShowState::Idle {
             return Err(Error::not_found("the program is not on air"));
+        }
+        if !shared.keeper.composes() {
+            return Err(Error::new(Failed::Unavailable, "another server composes"));
         }
         let usual = Recipe {
             video: VideoCodec::H264,

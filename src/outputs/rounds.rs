@@ -27,20 +27,15 @@ impl Shared {
     pub(super) async fn look_after(self: Arc<Self>) {
         let stop = self.tasks.stopping();
         let mut told: Vec<(String, State)> = Vec::new();
-        let (mut next_load, mut ended) = (self.clock.now(), None);
+        let mut ended = None;
         loop {
             let over = stop.is_cancelled();
             let now = self.clock.now();
             let late = over && now.since(*ended.get_or_insert(now)) >= PATIENCE;
-            if !over && now >= next_load {
-                next_load = now + Duration::from_secs(1);
-                // It says itself that it is away.
-                let _ = self.load().await;
-            }
             let live = !over && self.keeper.composes() && self.keeper.show().state != ShowState::Idle;
             let running = self.settle(live);
             self.tell(&mut told);
-            if !over {
+            if !over && self.keeper.composes() {
                 self.announce();
             }
             let file = |id: &str| self.assets.file(id).map(|(_, path)| path);

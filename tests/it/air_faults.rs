@@ -1,17 +1,22 @@
 //! Destinations that fail: each is a state with a reason, ends by itself, and disturbs no other.
 
-use serde_json::json;
+use reqwest::Method;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::air::{SMALL, files, red};
 use crate::air_nginx::{Nginx, Received};
 use crate::harness::{Server, Ws};
+use crate::redis::Redis;
+use crate::serve_cli::{Cli, command};
 use crate::tools::sooner_or_later;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_dies_is_reached_again_and_the_other_destination_has_no_gap() {
     let mut nginx = Nginx::start().await;
     let server = Server::start(&SMALL).await;
-    server.ask(reqwest::Method::POST, "/stream/layers", &red()).await;
+    server.ask(Method::POST, "/stream/layers", &red()).await;
     server.output(&json!({"id": "far", "url": nginx.url("live/sesame")})).await;
     server.output(&json!({"id": "near", "type": "file", "name": "show"})).await;
     server.control("start").await;
@@ -121,4 +126,35 @@ async fn a_file_that_can_not_be_written_is_tried_again_until_it_can() {
     server.until_state("near", "idle").await;
     Received::of(&files(&recordings, "show")[0]).await.is_whole(30.0, 60);
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_servers_that_share_a_store_one_sends_and_another_goes_on_with_the_same_outputs() {
+    let (redis, nginx) = (Redis::start(None).await, Nginx::start().await);
+    let folders = [(); 2].map(|()| TempDir::new().unwrap());
+    let serve = async |folder: &TempDir| {
+        let mut command = command(folder.path(), &[]);
+        command.env("REDIS_URL", redis.url());
+        for (key, value) in SMALL {
+            command.args(["--set", &format!("{key}={value}")]);
+        }
+        Cli::run(command).await
+    };
+    let (first, second) = (serve(&folders[0]).await, serve(&folders[1]).await);
+    let far = json!({"id": "far", "url": nginx.url("live"), "key": "sesame"});
+    // Made where nothing is sent from.
+    assert_eq!(second.try_ask(Method::POST, "/stream/outputs", Some(far)).await.status, 201);
+    second.ask(Method::POST, "/stream/control", Some(json!({"action": "start"}))).await;
+    let state = async |server: &Cli| {
+        let answer = server.try_ask(Method::GET, "/stream/outputs/far", None).await;
+        let output: Value = serde_json::from_slice(&answer.body).unwrap();
+        output["state"].as_str().unwrap_or("unknown").to_owned()
+    };
+    sooner_or_later("the first sends it", async || state(&first).await == "live").await;
+    assert_eq!(state(&second).await, "idle");
+    first.program.signal(Signal::KILL);
+    first.program.end().await;
+    sooner_or_later("the second sends it", async || state(&second).await == "live").await;
+    assert_eq!(second.try_ask(Method::DELETE, "/stream/outputs/far", None).await.status, 200);
+    second.stop().await;
 }
