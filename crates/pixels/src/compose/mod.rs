@@ -21,7 +21,7 @@ mod recode;
 mod rows;
 mod sampler;
 mod sheet;
-mod simd;
+pub(crate) mod simd;
 mod spans;
 #[cfg(test)]
 mod testing;

@@ -36,4 +36,4 @@ macro_rules! dispatched {
     };
 }
 
-pub(super) use dispatched;
+pub(crate) use dispatched;

@@ -3,6 +3,7 @@
 //! Called by the recorder (`to_limited`) and the JPEG encoder (`to_full_bt601`). A picture already there is
 //! left alone.
 
+use crate::compose::simd::dispatched;
 use crate::plane::{I420, Matrix, Plane, Range};
 
 /// Turns a full-range picture into a limited-range one in place; its matrix stays.
@@ -76,24 +77,15 @@ pub fn to_full_bt601(picture: &I420) -> I420 {
         return out;
     }
     let change = Change::from_709(picture.range);
-    let mut shifts = vec![0; picture.u.width as usize];
+    let (luma, chroma) = (Spread::luma(picture.range), Spread::chroma(picture.range));
+    let mut shifts = vec![0; picture.u.width as usize * 2];
     for y in 0..out.u.height {
         let (u_in, v_in) = (picture.u.row(y), picture.v.row(y));
-        let (u_out, v_out) = (out.u.row_mut(y), out.v.row_mut(y));
-        for (x, shift) in shifts.iter_mut().enumerate() {
-            let (cb, cr) = (i32::from(u_in[x]) - 128, i32::from(v_in[x]) - 128);
-            *shift = change.luma(cb, cr);
-            let [cb, cr] = change.chroma(cb, cr);
-            u_out[x] = chroma_table[usize::from(clip(cb + 128))];
-            v_out[x] = chroma_table[usize::from(clip(cr + 128))];
-        }
+        shift_row::best(&mut shifts, u_in, v_in, change.luma);
+        chroma_row::best(out.u.row_mut(y), u_in, v_in, change.cb, chroma);
+        chroma_row::best(out.v.row_mut(y), u_in, v_in, change.cr, chroma);
         for y in (2 * y..out.height).take(2) {
-            let pairs = picture.y.row(y).chunks(2).zip(out.y.row_mut(y).chunks_mut(2));
-            for ((luma, target), shift) in pairs.zip(&shifts) {
-                for (&luma, target) in luma.iter().zip(target) {
-                    *target = luma_table[usize::from(clip(i32::from(luma) + shift))];
-                }
-            }
+            luma_row::best(out.y.row_mut(y), picture.y.row(y), &shifts, luma);
         }
     }
     out
@@ -105,6 +97,72 @@ fn look_up(plane: &Plane, table: &[u8; 256], out: &mut Plane) {
             *target = table[usize::from(sample)];
         }
     }
+}
+
+/// What `expansion` looks up, as arithmetic: a code less `from`, times `gain` 65536ths, plus `to`. The same for every code.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::convert) struct Spread {
+    from: i32,
+    gain: i32,
+    to: i32,
+}
+
+impl Spread {
+    const NONE: Self = Self { from: 0, gain: 1 << 16, to: 0 };
+
+    fn luma(range: Range) -> Self {
+        match range {
+            Range::Full => Self::NONE,
+            Range::Limited => Self { from: 16, gain: fixed(255.0 / 219.0), to: 0 },
+        }
+    }
+
+    fn chroma(range: Range) -> Self {
+        match range {
+            Range::Full => Self::NONE,
+            Range::Limited => Self { from: 128, gain: fixed(255.0 / 224.0), to: 128 },
+        }
+    }
+
+    /// `code` may be any sum; it is clipped to a code first.
+    #[inline(always)]
+    fn of(self, code: i32) -> u8 {
+        let spread = (code.clamp(0, 255) - self.from) * self.gain + (1 << 15);
+        ((spread >> 16) + self.to).clamp(0, 255).to_le_bytes()[0]
+    }
+}
+
+dispatched! {
+    /// What to add to the luma of each pixel of a row, for the chroma samples it shares: two a sample.
+    fn shift_row(shifts: &mut [i32], u: &[u8], v: &[u8], factors: [i32; 2]) {
+        for (pair, (u, v)) in shifts.chunks_exact_mut(2).zip(u.iter().zip(v)) {
+            let shift = mixed(factors, *u, *v);
+            pair[0] = shift;
+            pair[1] = shift;
+        }
+    }
+}
+
+dispatched! {
+    fn luma_row(out: &mut [u8], luma: &[u8], shifts: &[i32], spread: Spread) {
+        for ((out, luma), shift) in out.iter_mut().zip(luma).zip(shifts) {
+            *out = spread.of(i32::from(*luma) + shift);
+        }
+    }
+}
+
+dispatched! {
+    fn chroma_row(out: &mut [u8], u: &[u8], v: &[u8], factors: [i32; 2], spread: Spread) {
+        for (out, (u, v)) in out.iter_mut().zip(u.iter().zip(v)) {
+            *out = spread.of(mixed(factors, *u, *v) + 128);
+        }
+    }
+}
+
+/// A sum of both chroma samples, in the 65536ths of `factors`.
+#[inline(always)]
+fn mixed([from_cb, from_cr]: [i32; 2], u: u8, v: u8) -> i32 {
+    (from_cb * (i32::from(u) - 128) + from_cr * (i32::from(v) - 128) + (1 << 15)) >> 16
 }
 
 /// Tables from the codes of `range` to full-range ones, for luma and chroma.
@@ -160,15 +218,6 @@ impl Change {
         let luma = red_601 * red + (1.0 - red_601 - blue_601) * green + blue_601 * blue;
         [luma, (blue - luma) / (2.0 - 2.0 * blue_601), (red - luma) / (2.0 - 2.0 * red_601)]
     }
-
-    /// What to add to the luma code.
-    fn luma(&self, cb: i32, cr: i32) -> i32 {
-        (self.luma[0] * cb + self.luma[1] * cr + (1 << 15)) >> 16
-    }
-
-    fn chroma(&self, cb: i32, cr: i32) -> [i32; 2] {
-        [self.cb, self.cr].map(|[from_cb, from_cr]| (from_cb * cb + from_cr * cr + (1 << 15)) >> 16)
-    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the factors are below 2, so the products fit easily")]
@@ -222,6 +271,34 @@ mod tests {
         let before = picture.clone();
         to_limited(&mut picture);
         assert_eq!(picture, before, "a limited picture is left alone");
+    }
+
+    #[test]
+    fn what_the_machine_can_do_equals_the_tables_for_every_code_and_shift() {
+        for range in [Range::Full, Range::Limited] {
+            let (luma, chroma) = expansion(range);
+            let codes: Vec<u8> = (0..=255).collect();
+            for shift in -90..=90 {
+                let want: Vec<u8> = (0..256).map(|code| luma[usize::from(clip(code + shift))]).collect();
+                for row in [luma_row::portable, luma_row::best] {
+                    let mut out = vec![0; 256];
+                    row(&mut out, &codes, &[shift; 256], Spread::luma(range));
+                    assert_eq!(out, want, "{range:?} {shift}");
+                }
+            }
+            for other in 0..=255 {
+                for factors in [[1 << 16, 0], Change::from_709(range).cb, Change::from_709(range).cr] {
+                    let want: Vec<u8> = (0..=255)
+                        .map(|code| chroma[usize::from(clip(mixed(factors, code, other) + 128))])
+                        .collect();
+                    for row in [chroma_row::portable, chroma_row::best] {
+                        let mut out = vec![0; 256];
+                        row(&mut out, &codes, &[other; 256], factors, Spread::chroma(range));
+                        assert_eq!(out, want, "{range:?} {other}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]
