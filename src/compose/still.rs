@@ -30,7 +30,7 @@ pub fn draw(scene: &Value, (width, height): (u32, u32)) -> Result<Arc<I420>> {
 }
 
 /// A world without files, streams and values.
-struct Nothing;
+pub(super) struct Nothing;
 
 impl Values for Nothing {
     fn get(&self, _path: &[Box<str>]) -> Option<Seen<'_>> {

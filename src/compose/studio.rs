@@ -268,34 +268,12 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use pixels::I420;
-    use render::{Asset, Engine, Feed, Want, World};
-    use scene::template::{Seen, Values};
+    use render::Engine;
     use scene::{Canvas, Command, Content, Id, Store};
     use serde_json::json;
 
     use super::*;
-
-    struct Nothing;
-
-    impl Values for Nothing {
-        fn get(&self, _path: &[Box<str>]) -> Option<Seen<'_>> {
-            None
-        }
-    }
-
-    impl World for Nothing {
-        fn wall(&self) -> i64 {
-            0
-        }
-
-        fn asset(&self, _src: &str) -> Option<Asset> {
-            None
-        }
-
-        fn feed(&self, _want: &Want<'_>) -> Feed {
-            Feed::default()
-        }
-    }
+    use crate::compose::still::Nothing;
 
     /// A scene of two layers, `odd` and `fine`, each drawn by its own content.
     struct Show {
