@@ -10,7 +10,7 @@ use crate::air_nginx::{Nginx, Received};
 use crate::harness::{Server, Ws};
 use crate::redis::Redis;
 use crate::serve_cli::{Cli, command};
-use crate::tools::sooner_or_later;
+use crate::tools::{lasting_port, sooner_or_later};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_dies_is_reached_again_and_the_other_destination_has_no_gap() {
@@ -57,13 +57,13 @@ async fn every_way_to_fail_is_a_state_with_a_reason() {
     let nginx = Nginx::start().await;
     // Accepts, and never says a word.
     let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let closed = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+    let closed = lasting_port();
     let mut settings = SMALL.to_vec();
     settings.push(("outputs.connect_seconds", "1"));
     let server = Server::start(&settings).await;
     let silent_url = format!("rtmp://{}/live/sesame", silent.local_addr().unwrap());
     server.output(&json!({"id": "silent", "url": silent_url})).await;
-    server.output(&json!({"id": "closed", "url": format!("rtmp://{closed}/live/sesame")})).await;
+    server.output(&json!({"id": "closed", "url": format!("rtmp://127.0.0.1:{closed}/live/sesame")})).await;
     server.output(&json!({"id": "nowhere", "url": "rtmp://nowhere.invalid/live/sesame"})).await;
     server.output(&json!({"id": "refused", "url": nginx.url("closed/sesame")})).await;
     server.output(&json!({"id": "plain", "url": nginx.url("live/x").replace("rtmp:", "rtmps:")})).await;

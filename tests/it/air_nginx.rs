@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::eventually;
-use crate::tools::{Program, tool};
+use crate::tools::{Program, lasting_port, tool};
 
 /// A server that keeps what is published to it; `live` takes everything, `closed` nothing.
 pub(crate) struct Nginx {
@@ -67,16 +66,6 @@ impl Nginx {
         files.sort_by_key(|path| std::fs::metadata(path).unwrap().created().unwrap());
         files
     }
-}
-
-/// A free port that stays free while nobody listens: none that the system gives to whoever connects or asks for any. Clients that
-/// try such a port again and again could even connect to themselves.
-pub(crate) fn lasting_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let begin = u16::try_from(std::process::id() % 9000).unwrap();
-    let mut ports =
-        std::iter::repeat_with(|| 20_000 + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000);
-    ports.find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// What ffprobe reads in a file.

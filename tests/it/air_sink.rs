@@ -4,9 +4,8 @@ use serde_json::json;
 use sim::sink::{Behaviour, Settings, Sink};
 
 use crate::air::{SMALL, red};
-use crate::air_nginx::lasting_port;
 use crate::harness::Server;
-use crate::tools::sooner_or_later;
+use crate::tools::{lasting_port, sooner_or_later};
 
 /// A server that keeps what it receives, and its address.
 #[expect(clippy::disallowed_methods, reason = "it is the other side, which ends with the test")]

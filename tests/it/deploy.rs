@@ -6,7 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::harness::{Mjpeg, Server, answer, eventually, picture, within};
-use crate::tools::{Program, python, repository, tool};
+use crate::tools::{Program, lasting_port, python, repository, tool};
 
 /// nginx with `deploy/nginx.conf` before a server.
 struct Nginx {
@@ -21,7 +21,7 @@ impl Nginx {
     async fn start(server: &Server) -> Self {
         let folder = TempDir::new().unwrap();
         certificate(folder.path()).await;
-        let (plain, secure) = (free_port(), free_port());
+        let (plain, secure) = (lasting_port(), lasting_port());
         let path = |name: &str| folder.path().join(name).display().to_string();
         let site = std::fs::read_to_string(repository().join("deploy/nginx.conf"))
             .unwrap()
@@ -80,10 +80,6 @@ async fn certificate(folder: &Path) {
     openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
     openssl.arg("-keyout").arg(folder.join("key.pem")).arg("-out").arg(folder.join("certificate.pem"));
     Program::start(&mut openssl).success().await;
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::follow::Twitch;
 use crate::harness::Server;
-use crate::tools::{Program, onair, repository, sooner_or_later};
+use crate::tools::{Program, lasting_port, onair, repository, sooner_or_later};
 
 /// Channels without a fault.
 const WELL: usize = 6;
@@ -282,7 +282,7 @@ async fn platform(port: u16, films: &Path) -> Program {
 #[tokio::test]
 async fn a_platform_that_is_gone_altogether_is_a_reason_and_ends_by_itself() {
     let films = tempfile::tempdir().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = lasting_port();
     let there = platform(port, films.path()).await;
     let [gql, usher] = ["/gql", ""].map(|path| format!("http://127.0.0.1:{port}{path}"));
     let server = Server::start(&[

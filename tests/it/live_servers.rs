@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::follow::Twitch;
 use crate::harness::number;
 use crate::serve_cli::{Cli, command};
-use crate::tools::{Program, pictures_of, repository, sooner_or_later, tool, video};
+use crate::tools::{Program, lasting_port, pictures_of, repository, sooner_or_later, tool, video};
 
 /// Pictures of the film that is broadcast, each with its number, ten a second.
 const PICTURES: u64 = 50;
@@ -41,10 +41,6 @@ fn send(film: &Path, format: &str, to: &str) -> Command {
     let mut command = ffmpeg(&["-re", "-stream_loop", "-1", "-i"]);
     command.arg(film).args(["-c", "copy", "-f", format, to]);
     command
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// nginx with these blocks beside `events`.
@@ -187,7 +183,7 @@ async fn comes_goes_and_comes_back(mut peer: Peer) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rtmp_from_nginx_is_captured_lost_and_found_again() {
     let folder = TempDir::new().unwrap();
-    let (film, port) = (film(folder.path()).await, free_port());
+    let (film, port) = (film(folder.path()).await, lasting_port());
     let url = format!("rtmp://localhost:{port}/live/secret-key");
     let block = format!("rtmp {{ server {{ listen 127.0.0.1:{port}; application live {{ live on; }} }} }}");
     let (place, target) = (folder.path().to_owned(), url.clone());
@@ -206,7 +202,7 @@ async fn rtmp_from_nginx_is_captured_lost_and_found_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn srt_from_ffmpeg_is_captured_lost_and_found_again() {
     let folder = TempDir::new().unwrap();
-    let (film, port) = (film(folder.path()).await, free_port());
+    let (film, port) = (film(folder.path()).await, lasting_port());
     let passphrase = "open-says-me-1234";
     let url = format!("srt://127.0.0.1:{port}?passphrase={passphrase}");
     let listener = format!("{url}&mode=listener");
@@ -222,7 +218,7 @@ async fn srt_from_ffmpeg_is_captured_lost_and_found_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rtsp_from_gstreamer_is_captured_lost_and_found_again() {
     let folder = TempDir::new().unwrap();
-    let (film, port) = (film(folder.path()).await, free_port());
+    let (film, port) = (film(folder.path()).await, lasting_port());
     let shown = film.clone();
     let said = comes_goes_and_comes_back(Peer {
         url: format!("rtsp://viewer:open-says-me@127.0.0.1:{port}/camera"),
@@ -281,11 +277,11 @@ async fn certificates_decide_over_https_and_rtmps_alike() {
     const CERTIFICATES: [(&str, &str); 4] =
         [("good", ""), ("other", "not valid for name"), ("own", "UnknownIssuer"), ("old", "Expired")];
     let (folder, twitch) = (TempDir::new().unwrap(), Twitch::start(1).await);
-    let (film, rtmp) = (film(folder.path()).await, free_port());
+    let (film, rtmp) = (film(folder.path()).await, lasting_port());
     certificates(folder.path()).await;
     let (mut https, mut streams, mut list) = (String::new(), String::new(), String::new());
     for (name, _) in CERTIFICATES {
-        let (web, live) = (free_port(), free_port());
+        let (web, live) = (lasting_port(), lasting_port());
         let path = |kind: &str| folder.path().join(format!("{name}.{kind}")).display().to_string();
         let pair = format!("ssl_certificate {}; ssl_certificate_key {};", path("pem"), path("key"));
         https += &format!(

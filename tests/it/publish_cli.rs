@@ -1,6 +1,5 @@
 //! `onair publish`: what it reads is what the server records, whatever happens in between; and what it says.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -11,8 +10,8 @@ use tempfile::{NamedTempFile, TempDir};
 
 use crate::harness::{Process, Server, answer, client, eventually};
 use crate::tools::{
-    Ended, Program, numbers, onair, pictures_of, probe, recording, recordings, repository, sooner_or_later,
-    tool, video,
+    Ended, Program, lasting_port, numbers, onair, pictures_of, probe, recording, recordings, repository,
+    sooner_or_later, tool, video,
 };
 
 async fn server(codec: &str) -> Server {
@@ -149,8 +148,7 @@ async fn a_looped_file_begins_again_and_fewer_frames_are_sent_if_asked() {
 async fn a_server_that_is_away_costs_no_frame_of_a_file() {
     let source = film(60, 20).await;
     let folder = Arc::new(TempDir::new().unwrap());
-    // Ours for a moment, so that nobody else is given it.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = lasting_port();
     let set = format!("server.port={port}");
     let args = ["--set", &set, "--set", "recording.codec=mjpeg"];
     let publisher =

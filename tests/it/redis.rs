@@ -1,12 +1,11 @@
 //! A real Redis for tests: a process of its own on a free port of this machine.
 
-use std::net::TcpListener;
 use std::process::Command;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::tools::{Program, sooner_or_later, tool};
+use crate::tools::{Program, lasting_port, sooner_or_later, tool};
 
 /// Ended when dropped. Each write it answered is on its disk.
 pub(crate) struct Redis {
@@ -26,7 +25,7 @@ impl Redis {
 
     /// One that does not run yet, and where it will.
     pub(crate) fn down(password: Option<&'static str>) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = lasting_port();
         Self { folder: tempfile::tempdir().unwrap(), port, password, program: None }
     }
 

@@ -234,6 +234,8 @@ async fn publishers_come_vanish_and_share_a_name_without_disturbing_each_other()
     doomed.signal(Signal::KILL);
     sooner_or_later("one is gone", async || studio.rtmp.publishers() == 2).await;
     for name in ["steady", "shared"] {
+        // Who publishes has a stream with its first picture.
+        sooner_or_later("it is shown", async || studio.registry.get(name).is_some()).await;
         let stream = studio.registry.get(name).unwrap();
         let before = stream.stats().total_frames;
         sooner_or_later("it goes on", async || stream.stats().total_frames > before + 10).await;

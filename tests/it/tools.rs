@@ -7,6 +7,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,6 +34,16 @@ pub(crate) async fn sooner_or_later(what: &str, mut look: impl AsyncFnMut() -> b
         }
     };
     assert!(tokio::time::timeout(FAILED, looking).await.is_ok(), "it never happened: {what}");
+}
+
+/// A free port that stays free while nobody listens: none that the system gives to whoever connects or asks for any. Clients that
+/// try such a port again and again could even connect to themselves.
+pub(crate) fn lasting_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = u16::try_from(std::process::id() % 9000).unwrap();
+    let mut ports =
+        std::iter::repeat_with(|| 20_000 + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000);
+    ports.find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// Where the repository lies.

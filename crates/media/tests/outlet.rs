@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use media::air::{
@@ -55,8 +56,12 @@ fn programme() -> (Tracks, Vec<Packet>) {
     (tracks, packets)
 }
 
+/// None that the system gives to whoever connects: it stays free while nobody listens.
 fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = u16::try_from(std::process::id() % 900).unwrap();
+    let mut ports = std::iter::repeat_with(|| 31_000 + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % 1000);
+    ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()).unwrap()
 }
 
 /// nginx with these blocks, once it listens there.
@@ -264,8 +269,7 @@ fn a_secure_server_is_trusted_by_its_certificate_only() {
 #[test]
 fn srt_arrives_as_a_transport_stream() {
     let folder = tempfile::tempdir().unwrap();
-    // A port that was free a moment ago.
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let path = folder.path().join("received.ts");
     let mut receiver = Command::new("ffmpeg");
     receiver.args(["-nostdin", "-v", "error", "-y", "-i", &format!("srt://127.0.0.1:{port}?mode=listener")]);
@@ -288,7 +292,7 @@ fn srt_arrives_as_a_transport_stream() {
 
 #[test]
 fn nobody_at_the_other_end_of_srt_is_told_in_time() {
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let (tracks, _) = programme();
     let way = Way::MpegTs(format!("srt://127.0.0.1:{port}?passphrase=0123456789"));
     let limits = Limits { connect: Duration::from_millis(500), stall: Duration::from_secs(5) };
