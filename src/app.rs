@@ -20,6 +20,7 @@ use crate::compose::{self, Frames, Keeper};
 use crate::controls::Controls;
 use crate::events::{self, Events};
 use crate::outputs::{self, Outputs};
+use crate::players::{self, Players};
 use crate::reading::{self, Library, Reader, Watch};
 use crate::record::{self, Recorders};
 use crate::roster::Roster;
@@ -60,24 +61,11 @@ impl App {
         let push = Push::new(registry.clone(), push_limits(&config));
         let outside = outside(&config, &clock);
         let Packs { reader, watch, events, bus } = packs(&config, &registry, &clock, &tasks).await?;
-        let captures = Captures::start(capture::Parts {
-            settings: capture::Settings::from(&config),
-            folder: config.data_dir.join("frames"),
-            max_frames_bytes: config.capture.max_frames_bytes,
-            clock: clock.clone(),
-            tasks: tasks.clone(),
-            registry: registry.clone(),
-            sources: Arc::new(sources::Shared::new(
-                outside.clone(),
-                clock.clone(),
-                tasks.clone(),
-                twitch_settings(&config)?,
-            )),
-            store: Arc::clone(&store),
-            reader: reader.clone(),
-        })?;
-        let (keeper, assets, stills, outputs) =
-            program(&config, &store, &events, &registry, &outside, (&clock, &tasks)).await?;
+        let kit = (&clock, &tasks);
+        let captures = captures(&config, &registry, &outside, &store, &reader, kit)?;
+        let players = players(&registry, kit);
+        let hub = (&registry, &players);
+        let (keeper, assets, stills, outputs) = program(&config, &store, &events, hub, &outside, kit).await?;
         let cleanup = Cleanup::new(registry.clone(), recorders.clone());
         let controls = {
             let live = (registry.clone(), recorders.clone(), captures.clone(), outside, watch.clone());
@@ -86,6 +74,7 @@ impl App {
         let roster = Roster::new(&config.capture, captures.clone(), controls.clone())?;
         let rtmp = Rtmp::new(rtmp::Parts {
             push: push.clone(),
+            supplies: registry.supplies().clone(),
             auth: config.auth.clone(),
             connections_per_ip: config.limits.connections_per_ip,
             clock: clock.clone(),
@@ -105,6 +94,7 @@ impl App {
             reader,
             watch,
             events,
+            players,
             bus,
             store,
             cleanup: cleanup.clone(),
@@ -151,6 +141,40 @@ impl App {
         }
         ended
     }
+}
+
+/// What takes pictures of the streams that we fetch.
+fn captures(
+    config: &Config,
+    registry: &Registry,
+    outside: &egress::Client,
+    store: &Arc<dyn Store>,
+    reader: &Reader,
+    (clock, tasks): (&Clock, &Tasks),
+) -> Result<Captures> {
+    let twitch = twitch_settings(config)?;
+    let shared = sources::Shared::new(outside.clone(), clock.clone(), tasks.clone(), twitch);
+    Captures::start(capture::Parts {
+        settings: capture::Settings::from(config),
+        folder: config.data_dir.join("frames"),
+        max_frames_bytes: config.capture.max_frames_bytes,
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+        registry: registry.clone(),
+        sources: Arc::new(shared),
+        store: Arc::clone(store),
+        reader: reader.clone(),
+    })
+}
+
+/// What plays streams that layers show.
+fn players(registry: &Registry, (clock, tasks): (&Clock, &Tasks)) -> Players {
+    Players::new(players::Parts {
+        registry: registry.clone(),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+        runtime: tokio::runtime::Handle::current(),
+    })
 }
 
 /// Recordings a crash left unfinished are finished before anything new is written beside them.
@@ -232,7 +256,7 @@ async fn program(
     config: &Config,
     store: &Arc<dyn Store>,
     events: &Events,
-    registry: &Registry,
+    (registry, players): (&Registry, &Players),
     client: &egress::Client,
     (clock, tasks): (&Clock, &Tasks),
 ) -> Result<(Keeper, Assets, compose::Stills, Outputs)> {
@@ -249,6 +273,7 @@ async fn program(
         assets: assets.clone(),
         outside,
         registry: registry.clone(),
+        players: players.clone(),
         frames: frames.clone(),
         clock: clock.clone(),
         tasks: tasks.clone(),

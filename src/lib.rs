@@ -21,6 +21,7 @@ pub mod controls;
 pub mod egress;
 pub mod events;
 pub mod outputs;
+pub mod players;
 pub mod reading;
 pub mod record;
 pub mod roster;

@@ -23,6 +23,7 @@ use crate::capture::Captures;
 use crate::compose::Keeper;
 use crate::events::Events;
 use crate::outputs::{Outputs, State};
+use crate::players::Players;
 use crate::reading::Reader;
 use crate::record::{Encode, Recorders};
 use crate::sources::push::Push;
@@ -62,6 +63,7 @@ pub(super) struct Sources {
     pub(super) push: Push,
     pub(super) rtmp: Rtmp,
     pub(super) outputs: Outputs,
+    pub(super) players: Players,
     pub(super) keeper: Keeper,
     pub(super) tasks: Tasks,
     pub(super) clock: Clock,
@@ -475,6 +477,13 @@ impl Sources {
         let memory = figures.memory as f64;
         to.gauge("program_memory", "Memory held for the program's pictures", Some(&Unit::Bytes), memory)?;
         to.gauge("program_feeds", "Streams that are decoded for layers", None, figures.feeds as f64)?;
+        let played = self.players.totals();
+        to.gauge("played_streams", "Streams that are played in full", None, self.players.all().len() as f64)?;
+        to.counter("played_pictures", "Pictures of them that were decoded", None, played.decoded.get())?;
+        to.counter("played_dropped", "Pictures of them left out to keep up", None, played.dropped.get())?;
+        to.counter("played_late", "Pictures of them that were ready late", None, played.late.get())?;
+        to.counter("played_damage", "What of them could not be decoded", None, played.damaged.get())?;
+        to.counter("played_reconnects", "Times one was opened again", None, played.reconnects.get())?;
         let troubles = self.keeper.troubles().borrow().len() as f64;
         to.gauge("program_layer_errors", "Layers that can't be shown as they should be", None, troubles)?;
         to.counter("program_frames_late", "Frames that could not be made in time", None, figures.dropped)?;

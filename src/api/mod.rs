@@ -54,6 +54,7 @@ use crate::compose::{Keeper, Stills};
 use crate::controls::Controls;
 use crate::events::Events;
 use crate::outputs::Outputs;
+use crate::players::Players;
 use crate::reading::{Reader, Watch};
 use crate::record::Recorders;
 use crate::sources::push::Push;
@@ -77,6 +78,7 @@ pub struct Parts {
     pub reader: Reader,
     pub watch: Watch,
     pub events: Events,
+    pub players: Players,
     pub bus: Arc<dyn Bus>,
     pub store: Arc<dyn Store>,
     pub cleanup: Cleanup,
@@ -102,6 +104,7 @@ pub struct Inner {
     reader: Reader,
     watch: Watch,
     events: Events,
+    players: Players,
     bus: Arc<dyn Bus>,
     store: Arc<dyn Store>,
     cleanup: Cleanup,
@@ -144,6 +147,7 @@ fn sources(parts: &Parts, started: Monotonic) -> metrics::Sources {
         push: parts.push.clone(),
         rtmp: parts.rtmp.clone(),
         outputs: parts.outputs.clone(),
+        players: parts.players.clone(),
         keeper: parts.keeper.clone(),
         tasks: parts.tasks.clone(),
         clock: parts.clock.clone(),
@@ -168,6 +172,7 @@ impl Api {
             reader,
             watch,
             events,
+            players,
             bus,
             store,
             cleanup,
@@ -191,6 +196,7 @@ impl Api {
             reader,
             watch,
             events,
+            players,
             bus,
             store,
             cleanup,

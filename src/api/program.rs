@@ -11,6 +11,7 @@ use super::extract::Body;
 use super::outputs::{self, Encoder, OutputStatus};
 use crate::base::error::{Error, Result};
 use crate::compose::{Action, Role, State as ShowState, Trouble};
+use crate::players::View;
 
 /// What is asked of the broadcast.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -49,6 +50,8 @@ pub(super) struct ProgramStatus {
     memory_bytes: usize,
     /// Streams that are decoded for layers.
     feeds: usize,
+    /// Those of them that are played in full.
+    played: Vec<PlayedStream>,
     /// Frames of streams and files that layers show that could not be read or decoded.
     damaged: u64,
     /// Times drawing a layer failed or took too long.
@@ -65,6 +68,30 @@ pub(super) struct ProgramStatus {
     skipped_frames: u64,
     encoders: Vec<Encoder>,
     outputs: Vec<OutputStatus>,
+}
+
+/// A stream of which every picture is shown, and how that goes.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PlayedStream {
+    stream: String,
+    /// `connecting`, `playing`, or `lost` while its source is tried again.
+    state: &'static str,
+    last_error: Option<String>,
+    width: Option<u32>,
+    height: Option<u32>,
+    /// Whether it has sound.
+    sound: bool,
+    /// Pictures.
+    decoded: u64,
+    /// Pictures left out because decoding could not keep up.
+    dropped: u64,
+    /// Pictures that were ready after their time.
+    late: u64,
+    /// What could not be decoded.
+    damaged: u64,
+    /// Times its source was opened again.
+    reconnects: u64,
 }
 
 /// Why a layer is not shown as it should be.
@@ -89,6 +116,25 @@ pub(super) struct RenderTime {
 )]
 pub(super) async fn status(State(api): State<Api>) -> Json<ProgramStatus> {
     Json(shape(&api))
+}
+
+impl PlayedStream {
+    fn of(view: View) -> Self {
+        let (width, height) = view.size.unzip();
+        Self {
+            stream: view.name,
+            state: view.state.word(),
+            last_error: view.error,
+            width,
+            height,
+            sound: view.sound,
+            decoded: view.decoded,
+            dropped: view.dropped,
+            late: view.late,
+            damaged: view.damaged,
+            reconnects: view.reconnects,
+        }
+    }
 }
 
 impl LayerError {
@@ -120,6 +166,7 @@ pub(super) fn shape(api: &Api) -> ProgramStatus {
         failed_frames: figures.failed,
         memory_bytes: figures.memory,
         feeds: figures.feeds,
+        played: api.players.all().iter().map(|player| PlayedStream::of(player.view())).collect(),
         damaged: figures.damaged + figures.unread,
         failed_draws: figures.panics + figures.given_up,
         role: match api.keeper.role() {

@@ -166,6 +166,11 @@ impl<T> Sender<T> {
         if displaced == 0 { Sent::Queued } else { Sent::Displaced(displaced) }
     }
 
+    /// Whether nobody receives any more.
+    pub fn is_closed(&self) -> bool {
+        !self.0.lock().receiving
+    }
+
     /// Items and weight that wait.
     pub fn depth(&self) -> (usize, usize) {
         let state = self.0.lock();

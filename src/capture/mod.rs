@@ -33,7 +33,7 @@ use crate::base::tasks::Tasks;
 use crate::reading::Reader;
 use crate::sources;
 use crate::store::{Change, Collection, Store};
-use crate::streams::{Registry, StreamName};
+use crate::streams::{Registry, StreamName, Supply};
 
 pub use definition::{Definition, Wish, login};
 pub use frames::{KEPT, Kept, MAX_AGE, Shot, read_shot, write_shot};
@@ -129,6 +129,8 @@ impl Captures {
             changing: tokio::sync::Mutex::new(()),
             tasks: tasks.clone(),
         }));
+        let all = Arc::downgrade(&captures.0);
+        captures.0.registry.supplies().found_by(move |name| all.upgrade()?.supply(name));
         let (running, stopping) = (captures.clone(), tasks.stopping());
         tasks.supervise("captures", move || running.clone().run(stopping.clone()));
         let (following, stopping) = (captures.clone(), tasks.stopping());
@@ -375,6 +377,17 @@ impl Inner {
 
     fn settings(&self) -> Arc<Settings> {
         self.settings.load_full()
+    }
+
+    /// A stream of ours in full.
+    fn supply(&self, name: &str) -> Option<Arc<dyn Supply>> {
+        let name = StreamName::parse(name).ok()?;
+        let pull = self.lock().by_name.get(&name).cloned()?;
+        let definition = Arc::clone(&pull.lock().definition);
+        let quality = definition.quality.unwrap_or(self.settings().quality);
+        let Definition { target, trust, .. } = &*definition;
+        let shared = Arc::clone(&self.sources);
+        Some(Arc::new(sources::Full { target: target.clone(), trust: *trust, quality, shared }))
     }
 
     fn insert(&self, stream: Arc<crate::streams::Stream>, definition: Definition, ring: frames::Ring) {

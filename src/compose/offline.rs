@@ -164,7 +164,7 @@ impl Films {
         }
         self.versions += 1;
         let work = Work::of(want);
-        let piece = self.cutter.cut(&shot.picture, shot.alpha.as_ref().filter(|_| alpha), &work);
+        let piece = self.cutter.cut(shot.picture.view(), shot.alpha.as_ref().filter(|_| alpha), &work);
         let feed = piece.into_feed(self.versions);
         self.made.insert(want.owner, (Arc::clone(shot), work, feed.clone()));
         feed

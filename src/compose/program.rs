@@ -30,6 +30,7 @@ use crate::base::config;
 use crate::base::error::{Error, Result};
 use crate::base::queue::{Bound, Counter, Full, Received, Receiver, Sender, bounded};
 use crate::base::tasks::Tasks;
+use crate::players::Players;
 use crate::streams::{Picture, Registry, Stream};
 
 /// What it is built from.
@@ -39,6 +40,7 @@ pub struct Parts {
     pub assets: Assets,
     pub outside: Outside,
     pub registry: Registry,
+    pub players: Players,
     /// Where frames go while the program is on air.
     pub frames: Frames,
     pub clock: Clock,
@@ -66,7 +68,8 @@ const STACK: usize = 8 << 20;
 /// # Errors
 /// When a thread can't be started.
 pub fn start(parts: Parts) -> Result<Stills> {
-    let Parts { settings, keeper, assets, outside, registry, frames, clock, tasks } = parts;
+    let Parts { settings, keeper, assets, outside, registry, players, frames, clock, tasks } = parts;
+    let period = Duration::from_secs(1) / settings.fps.max(1);
     let runtime = Handle::current();
     // The newest frame is what counts.
     let (fresh, inbox) =
@@ -81,6 +84,7 @@ pub fn start(parts: Parts) -> Result<Stills> {
         assets: assets.clone(),
         outside: outside.clone(),
         registry: registry.clone(),
+        players: players.clone(),
         clock: clock.clone(),
         screen: screen.clone(),
         size: (settings.width, settings.height),
@@ -91,6 +95,8 @@ pub fn start(parts: Parts) -> Result<Stills> {
             assets,
             outside,
             registry: registry.clone(),
+            players,
+            period,
             clock: clock.clone(),
             tasks: own.clone(),
             runtime,
@@ -202,6 +208,7 @@ impl Beat {
                 Some(shown) if show.state == State::Paused => Arc::clone(shown),
                 _ => {
                     let time = show.time(due.max(begun));
+                    self.live.begin(due.max(begun));
                     let frame = self.compose(&mut engine, &scene, time, shown.as_ref());
                     self.screen.show(&frame, time);
                     frame

@@ -26,6 +26,7 @@ use crate::base::clock::Clock;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::queue::{Bound, Counter, Full, Received, Receiver, Sender, Sent, bounded};
 use crate::base::tasks::Tasks;
+use crate::players::Players;
 use crate::streams::Registry;
 
 /// What it is built from.
@@ -34,6 +35,7 @@ pub(super) struct Parts {
     pub(super) assets: Assets,
     pub(super) outside: Outside,
     pub(super) registry: Registry,
+    pub(super) players: Players,
     pub(super) clock: Clock,
     pub(super) screen: Screen,
     /// px.
@@ -222,7 +224,7 @@ impl Moment<'_> {
             return Feed::default();
         };
         let (_, cutter) = &mut *self.desk.borrow_mut();
-        cutter.cut(&shot.picture, shot.alpha.as_ref().filter(|_| alpha), &Work::of(want)).into_feed(1)
+        cutter.cut(shot.picture.view(), shot.alpha.as_ref().filter(|_| alpha), &Work::of(want)).into_feed(1)
     }
 }
 
@@ -245,6 +247,10 @@ impl World for Moment<'_> {
             Source::Stream(name) => name,
             Source::Video { src, looped, alpha, at } => return self.video(src, looped, alpha, at, want),
         };
+        if let Some(picture) = self.parts.players.newest(name) {
+            let (_, cutter) = &mut *self.desk.borrow_mut();
+            return cutter.cut(picture.view(), None, &Work::of(want)).into_feed(1);
+        }
         let Some(frame) = self.parts.registry.get(name).and_then(|stream| stream.latest()) else {
             return Feed::default();
         };
@@ -253,7 +259,7 @@ impl World for Moment<'_> {
             return Feed::default();
         }
         let age = self.parts.clock.now().since(frame.at).as_secs_f64() * 1000.0;
-        Feed { age, ..cutter.cut(&sight.picture, None, &Work::of(want)).into_feed(1) }
+        Feed { age, ..cutter.cut(sight.picture.view(), None, &Work::of(want)).into_feed(1) }
     }
 }
 

@@ -1,4 +1,5 @@
-//! What feeds streams: pictures pushed to us, and keyframes pulled from channels, playlists, live inputs and files.
+//! What feeds streams: pictures pushed to us, and keyframes pulled from channels, playlists, live inputs and files; in full, while
+//! a layer shows them.
 //!
 //! Calls `streams` and `egress`; called by `api`, which owns the sockets, and by whoever captures. Knows nothing of routes,
 //! status codes or schedules.
@@ -7,6 +8,7 @@ pub mod push;
 pub mod rtmp;
 
 mod failure;
+mod flow;
 mod hls;
 mod live;
 pub mod pull;
@@ -17,6 +19,7 @@ pub mod twitch;
 mod web;
 
 pub use failure::{Cause, Failure, FailureKind};
+pub use flow::Full;
 pub use hls::{Map, SegmentInfo, SegmentKind};
 pub use pull::{Captured, Details, Puller, Shared};
 pub use quality::{NotAQuality, Quality};

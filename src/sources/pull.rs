@@ -20,10 +20,11 @@ use super::hls::{Hls, SegmentInfo, Stop};
 use super::quality::{Quality, pick};
 use super::target::{Login, Target};
 use super::twitch::{self, Token};
-use super::{live, web};
+use super::{flow, live, web};
 use crate::base::clock::{Clock, MediaTime, Monotonic};
 use crate::base::tasks::Tasks;
 use crate::egress::{Client, Trust};
+use crate::streams::{self, Flow};
 
 /// What all pullers share.
 pub struct Shared {
@@ -179,6 +180,22 @@ impl Puller {
             Err(_) => {
                 let (seconds, stage) = (deadline.as_secs_f64(), self.stage);
                 Err(Failure::error(Cause::Timeout, format!("not done within {seconds} s: {stage}")))
+            }
+        }
+    }
+
+    /// Opens what it leads to, to be read in full until `stop`.
+    pub(super) async fn open(mut self, stop: &streams::Stop) -> Result<Flow, Failure> {
+        self.resolve().await?;
+        match self.source {
+            Source::Unresolved => Err(Failure::error(Cause::Resolve, "the address leads to no video")),
+            Source::Live(feed) => feed.flow(&self.shared, stop).await,
+            Source::Hls(mut hls) => {
+                let pace = hls.begin(&self.shared).await.map_err(|stop| match stop {
+                    Stop::Failure(failure) => failure,
+                    Stop::Stale(status) => gone(status),
+                })?;
+                Ok(flow::segments(*hls, pace, &self.shared, stop))
             }
         }
     }

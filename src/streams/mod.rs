@@ -10,6 +10,7 @@ mod publishers;
 mod rate;
 mod registry;
 mod stream;
+mod supply;
 mod viewer;
 
 pub use frame::{BOUNDARY, DELIMITER, Frame};
@@ -17,4 +18,5 @@ pub use name::StreamName;
 pub use publishers::Publisher;
 pub use registry::{Change, Registry, Settings};
 pub use stream::{Ended, Feed, Picture, State, Stats, Stream};
+pub use supply::{Flow, Pace, Stop, Supplied, Supplies, Supply};
 pub use viewer::{Lookout, Viewer};

@@ -18,6 +18,7 @@ mod deploy;
 mod fault_matrix;
 mod follow;
 mod football;
+mod full_rate;
 mod gallery;
 mod harness;
 mod layers;

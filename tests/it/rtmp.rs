@@ -85,6 +85,7 @@ impl Studio {
         let limits = Limits { max_bytes: config.server.max_frame_bytes, max_side: 8192 };
         let rtmp = Rtmp::new(Parts {
             push: Push::new(registry.clone(), limits),
+            supplies: registry.supplies().clone(),
             auth: config.auth.clone(),
             connections_per_ip: config.limits.connections_per_ip,
             clock,

@@ -18,6 +18,7 @@ pub mod mux;
 pub mod rtmp;
 pub mod segment;
 pub mod sound;
+pub mod tape;
 pub mod time;
 mod ts;
 

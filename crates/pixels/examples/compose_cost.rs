@@ -113,14 +113,14 @@ fn feeds(canvas: &mut Canvas, copied: f64) {
         let source = I420::new(1920, 1080, range, matrix);
         let crop = Crop::whole(1920, 1080);
         report(name, copied, 1920.0 * 1080.0 * 1.5, || {
-            feed.take(black_box(&source), None, crop, width, height);
+            feed.take(black_box(source.view()), None, crop, width, height);
             feed.show(&mut picture);
             canvas.bands()[0].over(&picture, 960, 540, 255, ALL);
         });
     }
     let source = I420::new(1280, 720, Range::Limited, Matrix::Bt709);
     report("a 720p feed keyed, graded and rounded", copied, 1280.0 * 720.0 * 1.5, || {
-        feed.take(black_box(&source), None, Crop::whole(1280, 720), 1280, 720);
+        feed.take(black_box(source.view()), None, Crop::whole(1280, 720), 1280, 720);
         feed.grade(&grade);
         feed.key(&key);
         feed.round(Corners(24.0));

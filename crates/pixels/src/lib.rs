@@ -19,6 +19,6 @@ pub mod correlate;
 
 pub mod compose;
 
-pub use plane::{I420, Matrix, Plane, Range};
+pub use plane::{I420, Lent, Matrix, Plane, Range, View};
 pub use scale::scale;
 pub use warp::{Quad, sample, warp};

@@ -169,6 +169,60 @@ impl I420 {
     }
 }
 
+/// One plane of a picture that somebody else owns, laid out as a [`Plane`] is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lent<'a> {
+    /// At least `stride * height` bytes.
+    pub data: &'a [u8],
+    pub stride: usize,
+    pub width: u32,
+    pub height: u32,
+}
+
+/// A picture that somebody else owns: a decoder's, an [`I420`].
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    pub width: u32,
+    pub height: u32,
+    /// Y, U (Cb), V (Cr); the sizes are those of an [`I420`].
+    pub planes: [Lent<'a>; 3],
+    pub range: Range,
+    pub matrix: Matrix,
+}
+
+impl<'a> Lent<'a> {
+    /// The samples of row `y`, without padding.
+    ///
+    /// # Panics
+    /// As [`Plane::row`].
+    #[must_use]
+    pub fn row(&self, y: u32) -> &'a [u8] {
+        assert!(y < self.height, "row {y} of a plane {} high", self.height);
+        let start = y as usize * self.stride;
+        &self.data[start..start + self.width as usize]
+    }
+}
+
+impl Plane {
+    #[must_use]
+    pub fn lend(&self) -> Lent<'_> {
+        Lent { data: &self.data, stride: self.stride, width: self.width, height: self.height }
+    }
+}
+
+impl I420 {
+    #[must_use]
+    pub fn view(&self) -> View<'_> {
+        View {
+            width: self.width,
+            height: self.height,
+            planes: self.planes().map(Plane::lend),
+            range: self.range,
+            matrix: self.matrix,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

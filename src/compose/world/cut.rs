@@ -1,4 +1,4 @@
-//! From a JPEG of the hub to what a layer shows of it: decoded, cut, scaled, worked on.
+//! From a picture of a stream to what a layer shows of it: cut, scaled, worked on; JPEGs are decoded.
 //!
 //! Pure but for the buffers it keeps. Called by the threads of feeds and by whoever makes a single frame.
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pixels::compose::effects::Corners;
 use pixels::compose::{self, Crop, Picture};
 use pixels::jpeg::Decoder;
-use pixels::{I420, Matrix, Plane, Range};
+use pixels::{I420, Matrix, Plane, Range, View};
 use render::{Feed, Want, grade, key};
 use scene::Effect;
 use scene::content::Fit;
@@ -96,7 +96,7 @@ impl Sight {
 
 impl Cutter {
     /// What is shown of `source`. `alpha`, if there is any, has the size of its luma.
-    pub(in crate::compose) fn cut(&mut self, source: &I420, alpha: Option<&Plane>, work: &Work) -> Piece {
+    pub(in crate::compose) fn cut(&mut self, source: View<'_>, alpha: Option<&Plane>, work: &Work) -> Piece {
         let (wide, high) = (f64::from(source.width), f64::from(source.height));
         let crop = Crop {
             left: work.crop.x * wide,

@@ -2,12 +2,14 @@
 //!
 //! Nothing here waits: what is not at hand is fetched by others and is there some frames later.
 
+mod beat;
 mod cut;
 mod feeds;
 mod files;
 mod videos;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use render::{Feed, Source, Want, World};
 use scene::template::{Seen, Values};
@@ -18,6 +20,7 @@ use super::outside::{Outside, View};
 use crate::base::clock::{Clock, Monotonic};
 use crate::base::queue::Counter;
 use crate::base::tasks::Tasks;
+use crate::players::Players;
 use crate::streams::Registry;
 
 pub(super) use cut::{Cutter, Sight, Work};
@@ -30,6 +33,9 @@ pub(super) struct Parts {
     pub(super) assets: Assets,
     pub(super) outside: Outside,
     pub(super) registry: Registry,
+    pub(super) players: Players,
+    /// Between two frames of the program.
+    pub(super) period: Duration,
     pub(super) clock: Clock,
     pub(super) tasks: Tasks,
     pub(super) runtime: Handle,
@@ -44,6 +50,8 @@ pub(super) struct Live {
     damaged: Counter,
     outside: Outside,
     view: View,
+    /// When the frame that is made is shown.
+    due: Monotonic,
     /// Which files were there.
     loaded: usize,
 }
@@ -63,7 +71,7 @@ pub(super) struct Figures {
 
 impl Live {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { assets, outside, registry, clock, tasks, runtime } = parts;
+        let Parts { assets, outside, registry, players, period, clock, tasks, runtime } = parts;
         let (files, shown) = (Arc::new(Files::new(clock.clone())), assets.clone());
         let wanted = Arc::clone(&files);
         let stop = tasks.stopping();
@@ -87,13 +95,16 @@ impl Live {
         });
         let feeds = Feeds::new(feeds::Parts {
             registry,
+            players,
             clock: clock.clone(),
             tasks,
             runtime,
+            period,
             damaged: damaged.clone(),
             versions,
         });
-        Self { clock, files, feeds, videos, damaged, outside, view: View::default(), loaded: 0 }
+        let (view, due) = (View::default(), clock.now());
+        Self { clock, files, feeds, videos, damaged, outside, view, due, loaded: 0 }
     }
 
     /// Takes up what is known outside for the frame at `program` (ms) that is shown at `due`; whether any of it is new, or
@@ -101,6 +112,11 @@ impl Live {
     pub(super) fn look(&mut self, program: f64, due: Monotonic) -> bool {
         let known = self.view.look(&self.outside, program, due.since_start().as_secs_f64() * 1000.0);
         self.files.renew(&mut self.loaded) || known
+    }
+
+    /// The next frame is the one that is shown at `due`.
+    pub(super) fn begin(&mut self, due: Monotonic) {
+        self.due = due;
     }
 
     /// Lets feeds go that no layer shows.
@@ -133,7 +149,7 @@ impl World for Live {
 
     fn feed(&self, want: &Want<'_>) -> Feed {
         match want.source {
-            Source::Stream(name) => self.feeds.show(name, want),
+            Source::Stream(name) => self.feeds.show(name, want, self.due),
             Source::Video { src, looped, alpha, at } => {
                 self.videos.show(videos::Ask { src, looped, alpha, at }, want, self.clock.now())
             }

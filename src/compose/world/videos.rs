@@ -220,7 +220,7 @@ impl Projector {
         let cut = |shot: &Arc<Shot>| {
             let made = known.iter().find(|ready| is(ready, shot)).cloned();
             made.unwrap_or_else(|| {
-                let piece = cutter.cut(&shot.picture, shot.alpha.as_ref().filter(|_| alpha), &work);
+                let piece = cutter.cut(shot.picture.view(), shot.alpha.as_ref().filter(|_| alpha), &work);
                 let version = versions.fetch_add(1, Ordering::Relaxed) + 1;
                 let feed = piece.into_feed(version);
                 Ready { shot: Arc::clone(shot), work: Arc::clone(&work), feed }

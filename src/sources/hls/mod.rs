@@ -14,6 +14,7 @@ use url::Url;
 mod estimate;
 mod follower;
 mod parts;
+mod play;
 mod recorded;
 mod sample;
 mod segments;

@@ -33,6 +33,11 @@ impl Recorded {
         (!total.is_zero()).then_some(Self { segments, starts, total, began: now, began_at })
     }
 
+    /// All, in order.
+    pub(super) fn segments(&self) -> &[SegmentInfo] {
+        &self.segments
+    }
+
     /// The segment that plays at `now`. Its number goes on from round to round; its time is when it plays, not when it
     /// was recorded, and sure to within its length.
     pub(super) fn at(&self, now: Monotonic) -> SegmentInfo {

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::{Clock, Monotonic};
 use crate::base::tasks::Tasks;
+use crate::streams::Stop;
 
 /// Shared by a feed and its thread.
 #[derive(Debug)]
@@ -43,6 +44,11 @@ impl Control {
             until: Mutex::default(),
             told: Condvar::new(),
         }
+    }
+
+    /// One that ends with `stop`.
+    pub(super) fn of(stop: &Stop) -> Self {
+        Self { interrupt: Arc::clone(&stop.interrupt), cancel: stop.cancel.clone(), ..Self::apart() }
     }
 
     /// Someone asked at `now`: worth going on for `idle` more.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use media::keyframe::Keyframe;
+use media::live::Source;
 use tokio::sync::watch;
 use url::Url;
 
@@ -17,9 +18,11 @@ mod control;
 mod reader;
 
 use super::failure::{Cause, Failure, FailureKind};
+use super::flow;
 use super::pull::{Captured, Shared};
 use crate::base::clock::{MediaTime, Monotonic};
 use crate::egress::{self, Request, Trust};
+use crate::streams::{Flow, Pace, Stop};
 use bridge::Bridge;
 use control::Control;
 use reader::{Input, Reader};
@@ -129,6 +132,25 @@ impl Feed {
         self.running = None;
         let failure = state.ended.unwrap_or_else(|| Failure::error(Cause::Input, "reading it failed"));
         Err(self.explained(shared, failure).await)
+    }
+
+    /// Opened to be read in full until `stop`.
+    pub(super) async fn flow(&self, shared: &Arc<Shared>, stop: &Stop) -> Result<Flow, Failure> {
+        let control = Arc::new(Control::of(stop));
+        let (sources, pace) = match self.input(shared, &control).await? {
+            Input::File(path) => (vec![Source::File(path)], Pace::Looped),
+            Input::Web { bridge, paced } => {
+                let pace = if paced { Pace::Looped } else { Pace::Live };
+                let source =
+                    if bridge.can_seek() { Source::Seekable(bridge) } else { Source::Reader(bridge) };
+                (vec![source], pace)
+            }
+            Input::Url { url, addresses } => {
+                let at = |address| Source::Url { url: url.clone(), address: Some(address) };
+                (addresses.into_iter().take(reader::MOST_ADDRESSES).map(at).collect(), Pace::Live)
+            }
+        };
+        Ok(Flow { sources, options: flow::options(), pace })
     }
 
     /// FFmpeg doesn't tell what it has against a certificate: we do.

@@ -36,7 +36,7 @@ const DRIFT: Duration = Duration::from_secs(10);
 /// The doubt about a broadcast's time while the distance of keyframes is not known.
 const DOUBT: Duration = Duration::from_secs(2);
 /// Addresses of one name that are tried: each may take the whole time.
-const MOST_ADDRESSES: usize = 4;
+pub(super) const MOST_ADDRESSES: usize = 4;
 /// How long the last picture of a film is shown when that is not known.
 const LAST_PICTURE: Duration = Duration::from_secs(1);
 

@@ -1,5 +1,6 @@
 //! One connection: bytes between the socket and the protocol, pictures to the thread that decodes them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,10 +12,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::coder::{self, Coder, Unit};
+use super::mirror::Mirror;
 use super::{Publishing, Rtmp};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::queue::{Sender, Sent};
-use crate::streams::StreamName;
+use crate::streams::{StreamName, Supplied};
 
 /// From the first byte, or the end of one publishing, to the next publishing.
 const GREETING: Duration = Duration::from_secs(10);
@@ -55,6 +57,8 @@ struct Publisher {
     skipping: bool,
     overrun: bool,
     clock: Unwrapped,
+    mirror: Arc<Mirror>,
+    _supplied: Supplied,
     _counted: Publishing,
 }
 
@@ -102,10 +106,15 @@ impl Connection<'_> {
             }
             Event::Video { timestamp, video } => {
                 if let Some(publisher) = &mut self.publisher {
+                    publisher.mirror.video(timestamp, &video);
                     publisher.video(timestamp, video, self.rtmp);
                 }
             }
-            Event::Sound { .. } => {}
+            Event::Sound { timestamp, sound } => {
+                if let Some(publisher) = &mut self.publisher {
+                    publisher.mirror.sound(timestamp, &sound);
+                }
+            }
             Event::Finished => self.publisher = None,
         }
         Ok(())
@@ -132,6 +141,9 @@ impl Connection<'_> {
         let counted = self.rtmp.publish().ok_or_else(full)?;
         let (units, failed) = Coder::start(name.clone(), self.rtmp)?;
         info!(stream = %name, "publishing by RTMP begins");
+        let mirror = Mirror::new(self.rtmp.figures().dropped.clone(), self.rtmp.figures().connections.get());
+        let supply = Arc::<Mirror>::clone(&mirror);
+        let supplied = parts.supplies.offer(name.clone(), supply);
         Ok(Publisher {
             name,
             units,
@@ -140,6 +152,8 @@ impl Connection<'_> {
             skipping: true,
             overrun: false,
             clock: Unwrapped::default(),
+            mirror,
+            _supplied: supplied,
             _counted: counted,
         })
     }

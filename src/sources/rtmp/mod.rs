@@ -1,12 +1,13 @@
 //! RTMP in: OBS, FFmpeg and encoders publish H.264 to `rtmp://host/live/<name>`, and it is a push stream like any other.
 //!
 //! Owns the connections and, for each publisher, a thread that makes JPEGs of its pictures; they pass the same door as pushed
-//! ones. Called by `app`, which owns the port. One publisher never waits for another, and none is waited for. Sound is read
-//! past: a push stream has none. When its stream is deleted a publisher is not sent away: its next picture makes a new one, as
+//! ones. Called by `app`, which owns the port. One publisher never waits for another, and none is waited for. Its pictures as they
+//! were coded, and its sound, are for whoever shows it in full (`mirror`). When its stream is deleted a publisher is not sent away: its next picture makes a new one, as
 //! with any other push.
 
 mod coder;
 mod connection;
+mod mirror;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -23,11 +24,14 @@ use crate::base::config::Auth;
 use crate::base::queue::Counter;
 use crate::base::rate_log::RateLog;
 use crate::base::tasks::Tasks;
+use crate::streams::Supplies;
 
 /// What it is built from.
 #[derive(Clone)]
 pub struct Parts {
     pub push: Push,
+    /// Where publishers are offered in full.
+    pub supplies: Supplies,
     pub auth: Auth,
     /// Connections of one address.
     pub connections_per_ip: usize,

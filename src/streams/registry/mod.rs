@@ -16,6 +16,7 @@ use super::frame::Frame;
 use super::name::StreamName;
 use super::publishers::Publisher;
 use super::stream::{Feed, Picture, Stream};
+use super::supply::Supplies;
 use crate::base::clock::Clock;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::queue::Budget;
@@ -71,6 +72,7 @@ struct Inner {
     changing: Mutex<Changing>,
     attach: OnceLock<Attach>,
     changes: broadcast::Sender<Change>,
+    supplies: Supplies,
 }
 
 struct Changing {
@@ -93,6 +95,7 @@ impl Registry {
             changing: Mutex::new(Changing { closed: false }),
             attach: OnceLock::new(),
             changes: broadcast::Sender::new(Self::CHANGES),
+            supplies: Supplies::default(),
         }))
     }
 
@@ -140,6 +143,11 @@ impl Registry {
     /// Bytes of frames that wait in all taps.
     pub fn waiting_bytes(&self) -> usize {
         self.0.shared.taps.used()
+    }
+
+    /// Where streams can be had in full.
+    pub fn supplies(&self) -> &Supplies {
+        &self.0.supplies
     }
 
     pub fn changes(&self) -> broadcast::Receiver<Change> {

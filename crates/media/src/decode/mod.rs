@@ -4,7 +4,7 @@
 //! before; what FFmpeg says it had to make up is refused here all the same.
 
 mod memory;
-mod raw;
+pub(crate) mod raw;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -53,7 +53,7 @@ pub fn decode_unsmoothed(keyframe: &Keyframe, into: &mut I420) -> Result<(), Err
 
 /// What becomes of the edges of blocks.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Edges {
+pub(crate) enum Edges {
     Smoothed,
     AsCoded,
 }

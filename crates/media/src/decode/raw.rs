@@ -3,10 +3,10 @@
 
 use ffmpeg_next::{Error, codec, ffi, frame};
 
-use super::Edges;
+pub(crate) use super::Edges;
 
 /// Gives a decoder that is not open yet the stream's headers, and a limit to the pictures it makes room for.
-pub(super) fn prepare(
+pub(crate) fn prepare(
     context: &mut codec::Context,
     config: &[u8],
     max_pixels: i64,
@@ -37,7 +37,14 @@ pub(super) fn prepare(
 }
 
 /// Whether the decoder concealed errors or lacked something the picture refers to.
-pub(super) fn made_up(decoded: &frame::Video) -> bool {
+pub(crate) fn made_up(decoded: &frame::Video) -> bool {
     // SAFETY: the frame is live for the call.
     unsafe { (*decoded.as_ptr()).decode_error_flags != 0 }
+}
+
+/// Width and height of the pictures a decoder expects, as far as its headers said.
+pub(crate) fn size(context: &codec::Context) -> (u32, u32) {
+    // SAFETY: the context is live; the fields are plain numbers.
+    let (width, height) = unsafe { ((*context.as_ptr()).width, (*context.as_ptr()).height) };
+    (u32::try_from(width).unwrap_or(0), u32::try_from(height).unwrap_or(0))
 }

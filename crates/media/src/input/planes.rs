@@ -73,6 +73,11 @@ impl Converter {
         Ok(())
     }
 
+    /// The picture as 8-bit 4:2:0.
+    pub(crate) fn planar(&mut self, decoded: &frame::Video) -> Result<frame::Video, Error> {
+        self.scaled(decoded, None)
+    }
+
     /// The same of a picture that has alpha, with that.
     fn copy_clear(&mut self, decoded: &frame::Video, into: &mut I420) -> Result<(), Error> {
         let scaled;
@@ -154,17 +159,23 @@ fn has_alpha(format: Pixel) -> bool {
         .any(|start| name.starts_with(start))
 }
 
-fn copy_planes(from: &frame::Video, picture: &mut I420) {
-    picture.range = match (from.color_range(), from.format()) {
+/// The range and matrix of a picture of 8-bit 4:2:0.
+pub(crate) fn colours(from: &frame::Video) -> (Range, Matrix) {
+    let range = match (from.color_range(), from.format()) {
         (color::Range::JPEG, _) | (_, Pixel::YUVJ420P) => Range::Full,
         _ => Range::Limited,
     };
-    picture.matrix = match from.color_space() {
+    let matrix = match from.color_space() {
         color::Space::BT709 => Matrix::Bt709,
         // What players take an unmarked picture for.
         color::Space::Unspecified if from.height() >= 720 => Matrix::Bt709,
         _ => Matrix::Bt601,
     };
+    (range, matrix)
+}
+
+fn copy_planes(from: &frame::Video, picture: &mut I420) {
+    (picture.range, picture.matrix) = colours(from);
     picture.reshape(from.width(), from.height());
     for (i, plane) in [&mut picture.y, &mut picture.u, &mut picture.v].into_iter().enumerate() {
         copy_plane(from.data(i), from.stride(i), plane);
@@ -180,7 +191,7 @@ fn copy_plane(data: &[u8], stride: usize, plane: &mut Plane) {
 
 /// EXIF orientation of a display matrix (nine 16.16 numbers, host order); mirrored pictures are left as they
 /// are.
-pub(super) fn orientation(matrix: &[u8]) -> u8 {
+pub(crate) fn orientation(matrix: &[u8]) -> u8 {
     let number = |i: usize| {
         let bytes = matrix.get(i * 4..i * 4 + 4)?;
         Some(i32::from_ne_bytes(bytes.try_into().ok()?) >> 16)

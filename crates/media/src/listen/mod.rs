@@ -1,6 +1,6 @@
 //! The sound of a file, or of bytes that come in order, as samples for the mixer: 48 kHz, stereo, whatever it was.
 //!
-//! Called by the outputs, on a thread of their own: every call blocks. Opens nothing but the file it is given. FFmpeg's types
+//! Called by the outputs and by players, on a thread of their own: every call blocks. Opens nothing but the file it is given. FFmpeg's types
 //! stay in here.
 
 use std::io::Read;
@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ffmpeg_next::format::context::StreamIo;
-use ffmpeg_next::format::{Sample, sample};
-use ffmpeg_next::software::resampling;
 use ffmpeg_next::util::error::EAGAIN;
-use ffmpeg_next::{ChannelLayout, Dictionary, Packet, Rational, codec, decoder, format, frame, media};
+use ffmpeg_next::{Dictionary, Packet, Rational, format, media};
 
 use crate::live::{custom, raw};
+
+mod voice;
+
+pub use voice::Voice;
 
 /// Samples a second, of both channels each.
 pub const RATE: u32 = 48_000;
@@ -53,21 +55,13 @@ const FORMATS: &str = "mov,mp4,matroska,webm,mpegts,mpeg,flv,avi,ogg,asf,wav,w64
 
 /// Damaged packets in a row until we give up.
 const MOST_DAMAGED: u32 = 1000;
-/// Samples a decoder may give at once.
-const MOST_SAMPLES: usize = 1 << 18;
-/// Samples that times may be off without meaning it: 50 ms.
-const JITTER: i64 = RATE as i64 / 20;
 
 /// An open source of sound.
 pub struct Listener {
     container: format::context::Input,
     stop: Arc<AtomicBool>,
     stream: usize,
-    time_base: Rational,
-    decoder: decoder::Audio,
-    resampler: Option<resampling::Context>,
-    /// The number of the sample that comes next.
-    next: Option<i64>,
+    voice: Voice,
     stage: Stage,
 }
 
@@ -117,21 +111,10 @@ impl Listener {
             |error| if stop.load(Ordering::Relaxed) { Error::Interrupted } else { Error::Open(error) };
         let mut container = container.map_err(stopped)?;
         let best = container.streams().best(media::Type::Audio).ok_or(Error::NoSound)?;
-        let (stream, time_base) = (best.index(), best.time_base());
-        let name = best.parameters().id().name().to_owned();
-        let context = codec::Context::from_parameters(best.parameters()).map_err(Error::Open)?;
-        let decoder = context.decoder().audio().map_err(|_| Error::Codec(name))?;
-        raw::only(&mut container, stream);
-        Ok(Self {
-            container,
-            stop,
-            stream,
-            time_base,
-            decoder,
-            resampler: None,
-            next: None,
-            stage: Stage::Reading,
-        })
+        let stream = best.index();
+        let voice = Voice::new(best.parameters(), best.time_base())?;
+        raw::only(&mut container, &[stream]);
+        Ok(Self { container, stop, stream, voice, stage: Stage::Reading })
     }
 
     /// When the container begins, in samples by its clock: what pictures in it count from too.
@@ -160,18 +143,17 @@ impl Listener {
             }
             if self.stage == Stage::Flushing {
                 self.stage = Stage::Over;
-                return self.flush();
+                return self.voice.flush();
             }
-            let mut decoded = frame::Audio::empty();
-            match self.decoder.receive_frame(&mut decoded) {
-                Ok(()) => {
-                    if let Some(block) = self.convert(&mut decoded)? {
+            match self.voice.receive() {
+                Ok(Some(decoded)) => {
+                    if let Some(block) = self.voice.convert(decoded)? {
                         return Ok(Some(block));
                     }
                 }
                 Err(ffmpeg_next::Error::Eof) => self.stage = Stage::Flushing,
-                Err(_) if self.stage == Stage::Draining => self.stage = Stage::Flushing,
-                Err(ffmpeg_next::Error::Other { errno: EAGAIN }) => self.feed(&mut damaged)?,
+                Ok(None) | Err(_) if self.stage == Stage::Draining => self.stage = Stage::Flushing,
+                Ok(None) => self.feed(&mut damaged)?,
                 Err(error) => spend(&mut damaged, error)?,
             }
         }
@@ -183,13 +165,13 @@ impl Listener {
         let mut packet = Packet::empty();
         match packet.read(&mut self.container) {
             Ok(()) if packet.stream() != self.stream => Ok(()),
-            Ok(()) => match self.decoder.send_packet(&packet) {
+            Ok(()) => match self.voice.send(&packet) {
                 Ok(()) => Ok(()),
                 Err(error) => spend(damaged, error),
             },
             Err(ffmpeg_next::Error::Eof) => {
                 self.stage = Stage::Draining;
-                self.decoder.send_eof().map_err(Error::Read)
+                self.voice.finish().map_err(Error::Read)
             }
             Err(_) if self.stop.load(Ordering::Relaxed) => Err(Error::Interrupted),
             Err(error @ (ffmpeg_next::Error::InvalidData | ffmpeg_next::Error::Other { errno: EAGAIN })) => {
@@ -198,73 +180,6 @@ impl Listener {
             Err(error) => Err(Error::Read(error)),
         }
     }
-
-    fn convert(&mut self, decoded: &mut frame::Audio) -> Result<Option<Block>, Error> {
-        if !(4000..=384_000).contains(&decoded.rate()) {
-            return Err(Error::Bounds("a rate from 4 to 384 kHz is taken"));
-        }
-        if decoded.samples() > MOST_SAMPLES {
-            return Err(Error::Bounds("a frame has too many samples"));
-        }
-        if decoded.channel_layout().is_empty() {
-            decoded.set_channel_layout(ChannelLayout::default(i32::from(decoded.channels())));
-        }
-        let time = decoded.timestamp().or(decoded.pts()).and_then(|time| rescale(time, self.time_base));
-        let number = match (self.next, time) {
-            (Some(next), Some(time)) if next.saturating_sub(time).saturating_abs() > JITTER => time,
-            (Some(next), _) => next,
-            (None, time) => time.unwrap_or(0),
-        };
-        let format = resampling::context::Definition {
-            format: decoded.format(),
-            channel_layout: decoded.channel_layout(),
-            rate: decoded.rate(),
-        };
-        // A stream may become another in the middle.
-        if self.resampler.as_ref().is_none_or(|resampler| *resampler.input() != format) {
-            let made = resampling::Context::get(
-                format.format,
-                format.channel_layout,
-                format.rate,
-                Sample::F32(sample::Type::Packed),
-                ChannelLayout::STEREO,
-                RATE,
-            );
-            self.resampler = Some(made.map_err(Error::Convert)?);
-        }
-        let resampler = self.resampler.as_mut().expect("made above");
-        // What comes of this frame, and what the resampler held back.
-        let most = decoded.samples() as u64 * u64::from(RATE) / u64::from(decoded.rate()) + 4096;
-        let mut out = blank(usize::try_from(most).unwrap_or(MOST_SAMPLES));
-        resampler.run(decoded, &mut out).map_err(Error::Convert)?;
-        Ok(self.block(number, &out))
-    }
-
-    /// What the resampler held back.
-    fn flush(&mut self) -> Result<Option<Block>, Error> {
-        let (Some(resampler), Some(next)) = (&mut self.resampler, self.next) else { return Ok(None) };
-        let mut out = blank(4096);
-        resampler.flush(&mut out).map_err(Error::Convert)?;
-        Ok(self.block(next, &out))
-    }
-
-    fn block(&mut self, number: i64, out: &frame::Audio) -> Option<Block> {
-        // FFmpeg keeps the power of one channel when it makes two of it; a voice is to stay as loud as it was on each side.
-        let mono =
-            self.resampler.as_ref().is_some_and(|made| made.input().channel_layout == ChannelLayout::MONO);
-        let gain = if mono { std::f32::consts::SQRT_2 } else { 1.0 };
-        let pairs = out.plane::<(f32, f32)>(0).iter();
-        let samples: Vec<[f32; 2]> = pairs.map(|&(l, r)| [l * gain, r * gain]).collect();
-        self.next = Some(number.saturating_add(i64::try_from(samples.len()).unwrap_or(0)));
-        (!samples.is_empty()).then_some(Block { number, samples })
-    }
-}
-
-/// Room for that many samples of ours.
-fn blank(samples: usize) -> frame::Audio {
-    let mut out = frame::Audio::new(Sample::F32(sample::Type::Packed), samples, ChannelLayout::STEREO);
-    out.set_rate(RATE);
-    out
 }
 
 /// Counts a fault, until there are too many.

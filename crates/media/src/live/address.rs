@@ -71,7 +71,7 @@ pub(crate) fn target(url: &str, address: Option<IpAddr>, given: &Options) -> Res
                 ("protocol_whitelist", "tcp".to_owned()),
                 // Over the one connection we checked; with UDP the server would name addresses.
                 ("rtsp_transport", "tcp".to_owned()),
-                ("allowed_media_types", "video".to_owned()),
+                ("allowed_media_types", if given.sound { "video+audio" } else { "video" }.to_owned()),
                 ("timeout", timeout),
             ];
             ("rtsp", options)

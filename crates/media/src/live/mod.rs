@@ -53,11 +53,13 @@ pub struct Options {
     pub limits: Limits,
     /// Certificates (PEM) trusted for `rtmps` instead of this machine's own.
     pub authorities: Option<PathBuf>,
+    /// Whether its sound is wanted too.
+    pub sound: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(10), limits: Limits::default(), authorities: None }
+        Self { timeout: Duration::from_secs(10), limits: Limits::default(), authorities: None, sound: false }
     }
 }
 
@@ -125,37 +127,7 @@ impl Input {
     /// # Errors
     /// When it can't be opened or has no video we know.
     pub fn open(source: Source, options: &Options, interrupt: Arc<AtomicBool>) -> Result<Self, Error> {
-        crate::init();
-        let mut settings = Dictionary::new();
-        // Enough for the headers; frame rates and the like are of no use here.
-        settings.set("analyzeduration", "2000000");
-        settings.set("probesize", "2000000");
-        settings.set("fpsprobesize", "0");
-        let stop = Arc::clone(&interrupt);
-        let opened = match source {
-            Source::Url { url, address } => {
-                let target = address::target(&url, address, options)?;
-                for (name, value) in &target.options {
-                    settings.set(name, value);
-                }
-                raw::open(&target.url, Some(target.format), settings, stop)
-            }
-            Source::File(path) => {
-                let name = path.to_str().filter(|name| !name.contains('\0'));
-                let name = name.ok_or(Error::Address("the file's name is not valid UTF-8 text"))?;
-                settings.set("protocol_whitelist", "file");
-                settings.set("format_whitelist", FORMATS);
-                // With the prefix a colon in the name can't be taken for a protocol.
-                raw::open(&format!("file:{name}"), None, settings, stop)
-            }
-            Source::Reader(reader) => {
-                StreamIo::from_read(reader).and_then(|io| custom(io, FORMATS, settings, stop))
-            }
-            Source::Seekable(reader) => {
-                StreamIo::from_read_seek(reader).and_then(|io| custom(io, FORMATS, settings, stop))
-            }
-        };
-        let container = opened.map_err(|error| failed(error, &interrupt, Error::Open))?;
+        let container = connect(source, options, &interrupt)?;
         Self::start(container, options.limits, interrupt)
     }
 
@@ -176,7 +148,7 @@ impl Input {
             other => return Err(Error::Codec(other.name().to_owned())),
         };
         let headers = Headers::read(codec, &raw::extradata(&container, stream));
-        raw::only(&mut container, stream);
+        raw::only(&mut container, &[stream]);
         let holds_back = !container
             .format()
             .name()
@@ -314,6 +286,45 @@ fn key(look: Look) -> Option<Size> {
     look.size.filter(|_| look.keyframe)
 }
 
+/// Opens `source`, and reads what its streams are.
+pub(crate) fn connect(
+    source: Source,
+    options: &Options,
+    interrupt: &Arc<AtomicBool>,
+) -> Result<format::context::Input, Error> {
+    crate::init();
+    let mut settings = Dictionary::new();
+    // Enough for the headers; frame rates and the like are of no use here.
+    settings.set("analyzeduration", "2000000");
+    settings.set("probesize", "2000000");
+    settings.set("fpsprobesize", "0");
+    let stop = Arc::clone(interrupt);
+    let opened = match source {
+        Source::Url { url, address } => {
+            let target = address::target(&url, address, options)?;
+            for (name, value) in &target.options {
+                settings.set(name, value);
+            }
+            raw::open(&target.url, Some(target.format), settings, stop)
+        }
+        Source::File(path) => {
+            let name = path.to_str().filter(|name| !name.contains('\0'));
+            let name = name.ok_or(Error::Address("the file's name is not valid UTF-8 text"))?;
+            settings.set("protocol_whitelist", "file");
+            settings.set("format_whitelist", FORMATS);
+            // With the prefix a colon in the name can't be taken for a protocol.
+            raw::open(&format!("file:{name}"), None, settings, stop)
+        }
+        Source::Reader(reader) => {
+            StreamIo::from_read(reader).and_then(|io| custom(io, FORMATS, settings, stop))
+        }
+        Source::Seekable(reader) => {
+            StreamIo::from_read_seek(reader).and_then(|io| custom(io, FORMATS, settings, stop))
+        }
+    };
+    opened.map_err(|error| failed(error, interrupt, Error::Open))
+}
+
 /// Opens what `io` reads, if it is one of `formats`.
 pub(crate) fn custom(
     io: StreamIo,
@@ -326,7 +337,7 @@ pub(crate) fn custom(
     format::input_from_stream_with_interrupt(io, None, Some(settings), move || stop.load(Ordering::Relaxed))
 }
 
-fn failed(
+pub(crate) fn failed(
     error: ffmpeg_next::Error,
     stop: &AtomicBool,
     otherwise: impl FnOnce(ffmpeg_next::Error) -> Error,

@@ -76,9 +76,9 @@ pub(crate) fn open(
 
 /// Reads nothing of any stream but `kept`.
 ///
-/// Of that one it reads all: told to leave out what is no keyframe, FFmpeg's MP4 demuxer gives the keyframes wrong times.
-pub(crate) fn only(input: &mut format::context::Input, kept: usize) {
-    for index in (0..input.streams().len()).filter(|index| *index != kept) {
+/// Of those it reads all: told to leave out what is no keyframe, FFmpeg's MP4 demuxer gives the keyframes wrong times.
+pub(crate) fn only(input: &mut format::context::Input, kept: &[usize]) {
+    for index in (0..input.streams().len()).filter(|index| !kept.contains(index)) {
         let Some(mut stream) = input.stream_mut(index) else { continue };
         // SAFETY: the stream is live and held mutably.
         unsafe { (*stream.as_mut_ptr()).discard = ffi::AVDiscard::AVDISCARD_ALL };

@@ -25,6 +25,44 @@ pub enum Sound {
     Aac(Bytes),
 }
 
+/// What an FLV file begins with: version 1, pictures and sound.
+pub const FLV_HEADER: [u8; 13] = [b'F', b'L', b'V', 1, 5, 0, 0, 0, 9, 0, 0, 0, 0];
+
+/// `video` as a tag of an FLV file.
+#[must_use]
+pub fn video_tag(timestamp: u32, video: &Video) -> Vec<u8> {
+    match video {
+        Video::Config(config) => tag(9, timestamp, &[0x17, 0, 0, 0, 0], config),
+        Video::Unit { keyframe, composition, data } => {
+            let [_, high, middle, low] = composition.to_be_bytes();
+            let frame = if *keyframe { 0x17 } else { 0x27 };
+            tag(9, timestamp, &[frame, 1, high, middle, low], data)
+        }
+    }
+}
+
+/// `sound` as a tag of an FLV file.
+#[must_use]
+pub fn sound_tag(timestamp: u32, sound: &Sound) -> Vec<u8> {
+    match sound {
+        Sound::AacConfig(config) => tag(8, timestamp, &[0xaf, 0], config),
+        Sound::Aac(data) => tag(8, timestamp, &[0xaf, 1], data),
+    }
+}
+
+/// A tag's header, body, and the size of both.
+fn tag(kind: u8, timestamp: u32, head: &[u8], data: &[u8]) -> Vec<u8> {
+    // Messages are far smaller than 2^24 bytes.
+    let size = u32::try_from(head.len() + data.len()).unwrap_or(0);
+    let ([_, s0, s1, s2], [t3, t0, t1, t2]) = (size.to_be_bytes(), timestamp.to_be_bytes());
+    let mut out = Vec::with_capacity(head.len() + data.len() + 15);
+    out.extend([kind, s0, s1, s2, t0, t1, t2, t3, 0, 0, 0]);
+    out.extend_from_slice(head);
+    out.extend_from_slice(data);
+    out.extend((size + 11).to_be_bytes());
+    out
+}
+
 /// `None`: nothing to decode.
 pub(super) fn video(payload: &Bytes) -> Result<Option<Video>, Error> {
     let Some(first) = payload.first() else { return Ok(None) };

@@ -16,7 +16,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use flv::{Sound, Video};
+pub use flv::{FLV_HEADER, Sound, Video, sound_tag, video_tag};
 pub use server::{Event, Server};
 
 /// Bytes of one message.

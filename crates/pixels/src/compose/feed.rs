@@ -12,7 +12,7 @@ use super::phases;
 use super::picture::Picture;
 use super::recode::Recoding;
 use super::rows;
-use crate::plane::{I420, Matrix, Plane, Range};
+use crate::plane::{I420, Lent, Matrix, Plane, Range, View};
 
 /// A part of a picture, in its pixels; it may begin and end between them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,7 +90,7 @@ impl Feed {
     /// `alpha`, if the feed has any, has the size of `source`'s luma.
     ///
     /// A `source` without pixels gives black.
-    pub fn take(&mut self, source: &I420, alpha: Option<&Plane>, crop: Crop, width: u32, height: u32) {
+    pub fn take(&mut self, source: View<'_>, alpha: Option<&Plane>, crop: Crop, width: u32, height: u32) {
         (self.planes.range, self.planes.matrix) = (source.range, source.matrix);
         self.planes.reshape(width.max(1), height.max(1));
         self.clear = false;
@@ -106,9 +106,9 @@ impl Feed {
             width: crop.width / 2.0,
             height: crop.height / 2.0,
         };
-        let half = half.within(source.u.width, source.u.height);
+        let half = half.within(source.planes[1].width, source.planes[1].height);
         for ((from, to), crop) in
-            source.planes().into_iter().zip(self.planes.planes_mut()).zip([crop, half, half])
+            source.planes.into_iter().zip(self.planes.planes_mut()).zip([crop, half, half])
         {
             scale(&mut self.resizer, from, crop, to);
         }
@@ -116,7 +116,7 @@ impl Feed {
             alpha.filter(|alpha| (alpha.width, alpha.height) == (source.width, source.height))
         {
             self.alpha.reshape(width.max(1), height.max(1), 255);
-            scale(&mut self.resizer, alpha, crop, &mut self.alpha);
+            scale(&mut self.resizer, alpha.lend(), crop, &mut self.alpha);
             self.clear = true;
         }
         self.recoding.recode(&mut self.planes);
@@ -168,7 +168,7 @@ impl Feed {
 }
 
 /// `crop` of `from` at the size `to` has.
-fn scale(resizer: &mut Resizer, from: &Plane, crop: Crop, to: &mut Plane) {
+fn scale(resizer: &mut Resizer, from: Lent<'_>, crop: Crop, to: &mut Plane) {
     let whole = [crop.left, crop.top].iter().all(|n| n.fract() == 0.0);
     let times = [crop.width / f64::from(to.width), crop.height / f64::from(to.height)];
     if whole && times == [1.0; 2] {

@@ -395,7 +395,7 @@ fn a_feed_keeps_its_colours_whatever_its_matrix_range_and_size() {
         for colour in [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0], [90, 160, 30]] {
             for (width, height) in [(40, 30), (80, 60), (37, 23), (20, 15), (53, 31)] {
                 let source = feed_of(colour, 80, 60, range, matrix);
-                feed.take(&source, None, Crop::whole(80, 60).covering(width, height), width, height);
+                feed.take(source.view(), None, Crop::whole(80, 60).covering(width, height), width, height);
                 feed.show(&mut picture);
                 assert_eq!((picture.width(), picture.height()), (width, height));
                 for (x, y) in [(20, 10), (23, 13)] {
@@ -438,16 +438,16 @@ fn a_feed_is_cut_keyed_and_rounded() {
         [(12, 30), (60, 30), (8, 8), (71, 55)].map(|(x, y)| rgb(&canvas, x, y))
     };
     let key = Key { color: [0, 255, 0], similarity: 0.2, smoothness: 0.1, spill: 0.1 };
-    feed.take(&source, None, Crop::whole(64, 48), 64, 48);
+    feed.take(source.view(), None, Crop::whole(64, 48), 64, 48);
     feed.key(&key);
     let [left, right, ..] = shown(&mut feed);
     assert!(near(left, [255; 3], 2) && near(right, [255, 0, 0], 3), "keyed: {left:?} {right:?}");
-    feed.take(&source, None, Crop::whole(64, 48), 64, 48);
+    feed.take(source.view(), None, Crop::whole(64, 48), 64, 48);
     feed.round(Corners(12.0));
     let [left, right, corner, other] = shown(&mut feed);
     assert!(near(left, [0, 255, 0], 3) && near(right, [255, 0, 0], 3), "rounded: {left:?} {right:?}");
     assert!(near(corner, [255; 3], 2) && near(other, [255; 3], 2), "corners: {corner:?} {other:?}");
-    feed.take(&source, None, Crop { left: 34.0, top: 3.0, width: 30.0, height: 20.0 }, 64, 48);
+    feed.take(source.view(), None, Crop { left: 34.0, top: 3.0, width: 30.0, height: 20.0 }, 64, 48);
     let [left, right, corner, _] = shown(&mut feed);
     assert!(
         [left, right, corner].iter().all(|c| near(*c, [255, 0, 0], 3)),
@@ -455,18 +455,18 @@ fn a_feed_is_cut_keyed_and_rounded() {
     );
     let mut alpha = Plane::new(64, 48, 255);
     (0..48).for_each(|y| alpha.row_mut(y)[..32].fill(0));
-    feed.take(&source, Some(&alpha), Crop::whole(64, 48), 64, 48);
+    feed.take(source.view(), Some(&alpha), Crop::whole(64, 48), 64, 48);
     let [left, right, ..] = shown(&mut feed);
     assert!(near(left, [255; 3], 2) && near(right, [255, 0, 0], 3), "its own alpha: {left:?} {right:?}");
     let hostile = [f64::NAN, f64::INFINITY, -1e300, 0.0, 1e9];
     for number in hostile {
         for other in hostile {
             let crop = Crop { left: number, top: other, width: other, height: number };
-            feed.take(&source, None, crop, 33, 17);
-            feed.take(&source, None, crop.covering(5, 9), 33, 17);
+            feed.take(source.view(), None, crop, 33, 17);
+            feed.take(source.view(), None, crop.covering(5, 9), 33, 17);
         }
     }
-    feed.take(&I420::new(0, 0, Range::Full, Matrix::Bt601), None, Crop::whole(0, 0), 9, 9);
+    feed.take(I420::new(0, 0, Range::Full, Matrix::Bt601).view(), None, Crop::whole(0, 0), 9, 9);
     feed.show(&mut picture);
 }
 
@@ -507,7 +507,7 @@ fn drawing_allocates_nothing() {
     let mut out = planes(&canvas);
     let map = Affine::placed((50.0, 30.0), 33.0, (0.4, 1.3), (25.0, 18.0));
     let mut frame = |step: i32| {
-        feed.take(&source, None, Crop::whole(80, 60), 40, 30);
+        feed.take(source.view(), None, Crop::whole(80, 60), 40, 30);
         feed.key(&key);
         feed.round(Corners(4.0));
         feed.show(&mut shown);
