@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use pixels::compose::Bitmap;
+use pixels::compose::{Bitmap, PIXEL};
 use scene::style::{Gradient, GradientKind, LineCap, LineJoin};
 use vello_cpu::color::{AlphaColor, Srgb};
 use vello_cpu::kurbo::{Affine, BezPath, Cap, Join, Point, Rect, Stroke, Vec2};
@@ -54,6 +54,8 @@ impl Extent {
 pub(crate) struct Canvas {
     context: RenderContext,
     resources: Resources,
+    /// Memory of bitmaps that nobody needs any more: fresh memory costs as much again as drawing a line of text into it.
+    spares: Vec<Vec<u8>>,
 }
 
 impl std::fmt::Debug for Canvas {
@@ -63,8 +65,13 @@ impl std::fmt::Debug for Canvas {
 }
 
 impl Canvas {
+    /// Of a whole that was drawn and of the part that is used.
+    const SPARES: usize = 2;
+    /// Bytes that are kept for another bitmap.
+    const MOST_SPARE: usize = 4 << 20;
+
     pub(crate) fn new() -> Self {
-        Self { context: RenderContext::new(1, 1), resources: Resources::new() }
+        Self { context: RenderContext::new(1, 1), resources: Resources::new(), spares: Vec::new() }
     }
 
     /// Begins anew: what is drawn now is in px from the content's origin.
@@ -83,11 +90,26 @@ impl Canvas {
     /// The pixels of all that was drawn since [`Canvas::begin`].
     pub(crate) fn finish(&mut self, extent: Extent) -> Bitmap {
         let (width, height) = extent.size();
-        let mut out = Bitmap::new(extent.width, extent.height);
-        let target = PixmapMut::new(width, height, out.data_mut()).expect("a bitmap has four bytes a pixel");
+        let mut data = self.memory();
+        // What it held does not matter: every pixel is written.
+        data.resize(extent.width as usize * extent.height as usize * PIXEL, 0);
+        let target = PixmapMut::new(width, height, &mut data).expect("it has four bytes a pixel");
         self.context.flush();
         self.context.render(target, &mut self.resources);
-        out
+        Bitmap::from_premultiplied(extent.width, extent.height, data).expect("it has four bytes a pixel")
+    }
+
+    /// Takes a bitmap's memory for the next one.
+    pub(crate) fn spare(&mut self, bitmap: Bitmap) {
+        let data = bitmap.into_data();
+        if data.capacity() <= Self::MOST_SPARE && self.spares.len() < Self::SPARES {
+            self.spares.push(data);
+        }
+    }
+
+    /// Memory for a bitmap, whatever it holds.
+    pub(crate) fn memory(&mut self) -> Vec<u8> {
+        self.spares.pop().unwrap_or_default()
     }
 
     /// What paths and glyphs are painted with from now on: `gradient` over `area`, or `colour`.

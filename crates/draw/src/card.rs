@@ -58,7 +58,7 @@ impl Painter {
             if let Some(below) = &card.shadow {
                 shadow::cast(&mut bitmap, below);
             }
-            Ok(Drawn::new(bitmap, extent, card.width, card.height).trimmed())
+            Ok(Drawn::new(bitmap, extent, card.width, card.height).trimmed(&mut desk.canvas))
         })
     }
 }

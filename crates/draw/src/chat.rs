@@ -78,7 +78,8 @@ impl Painter {
                 }
             }
             desk.canvas.unclip();
-            Ok(Drawn::new(desk.canvas.finish(extent), extent, chat.width, chat.height).trimmed())
+            Ok(Drawn::new(desk.canvas.finish(extent), extent, chat.width, chat.height)
+                .trimmed(&mut desk.canvas))
         })
     }
 }

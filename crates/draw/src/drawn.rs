@@ -2,7 +2,7 @@
 
 use pixels::compose::{Bitmap, PIXEL};
 
-use crate::canvas::Extent;
+use crate::canvas::{Canvas, Extent};
 
 /// Something drawn.
 ///
@@ -25,9 +25,9 @@ impl Drawn {
         Self { bitmap, left: extent.left, top: extent.top, width, height }
     }
 
-    /// Cuts off rows and columns at the edges in which nothing is.
+    /// Cuts off rows and columns at the edges in which nothing is; the whole's memory goes to `canvas`.
     #[must_use]
-    pub(crate) fn trimmed(mut self) -> Self {
+    pub(crate) fn trimmed(mut self, canvas: &mut Canvas) -> Self {
         let bitmap = &self.bitmap;
         let empty = |y: &u32| clear(bitmap.row(*y));
         let above = (0..bitmap.height()).take_while(empty).count();
@@ -47,7 +47,8 @@ impl Drawn {
         let before = columns.iter().take_while(unused).count();
         let behind = columns.iter().rev().take_while(unused).count();
         let part = (before, above, columns.len() - before - behind, rows - above - below);
-        self.bitmap = cut(bitmap, part);
+        let part = cut(bitmap, part, canvas.memory());
+        canvas.spare(std::mem::replace(&mut self.bitmap, part));
         self.left += i32::try_from(before).expect("a column of a bitmap");
         self.top += i32::try_from(above).expect("a row of a bitmap");
         self
@@ -61,11 +62,16 @@ fn clear(row: &[u8]) -> bool {
         && rest.iter().all(|byte| *byte == 0)
 }
 
-/// The part `(column, row, columns, rows)` of a bitmap.
-pub(crate) fn cut(bitmap: &Bitmap, (column, row, columns, rows): (usize, usize, usize, usize)) -> Bitmap {
+/// The part `(column, row, columns, rows)` of a bitmap, in that memory.
+pub(crate) fn cut(
+    bitmap: &Bitmap,
+    (column, row, columns, rows): (usize, usize, usize, usize),
+    mut data: Vec<u8>,
+) -> Bitmap {
     let pitch = bitmap.width() as usize * PIXEL;
     let (from, length) = (column * PIXEL, columns * PIXEL);
-    let mut data = Vec::with_capacity(length * rows);
+    data.clear();
+    data.reserve_exact(length * rows);
     for row in bitmap.data().chunks_exact(pitch).skip(row).take(rows) {
         data.extend_from_slice(&row[from..from + length]);
     }
@@ -83,7 +89,7 @@ mod tests {
         bitmap.row_mut(2)[3 * PIXEL..4 * PIXEL].copy_from_slice(&[1, 2, 3, 4]);
         bitmap.row_mut(4)[6 * PIXEL..7 * PIXEL].copy_from_slice(&[5, 6, 7, 8]);
         let drawn = Drawn { bitmap, left: -5, top: 10, width: 3.0, height: 4.0 };
-        let trimmed = drawn.trimmed();
+        let trimmed = drawn.trimmed(&mut Canvas::new());
         assert_eq!((trimmed.left, trimmed.top), (-2, 12));
         assert_eq!((trimmed.bitmap.width(), trimmed.bitmap.height()), (4, 3));
         assert_eq!(trimmed.bitmap.pixel(0, 0), [1, 2, 3, 4]);
@@ -94,6 +100,6 @@ mod tests {
     #[test]
     fn nothing_is_left_of_what_is_empty() {
         let drawn = Drawn { bitmap: Bitmap::new(5, 5), left: 1, top: 1, width: 5.0, height: 5.0 };
-        assert_eq!(drawn.trimmed().bitmap, Bitmap::new(0, 0));
+        assert_eq!(drawn.trimmed(&mut Canvas::new()).bitmap, Bitmap::new(0, 0));
     }
 }

@@ -5,6 +5,7 @@
 
 use parley::{FontContext, Layout, LayoutContext};
 
+use crate::Bitmap;
 use crate::canvas::Canvas;
 use crate::seam::guarded;
 use crate::{Error, Fonts};
@@ -40,6 +41,11 @@ impl Painter {
         Self { fonts: fonts.clone(), desk: Desk::new(fonts) }
     }
 
+    /// Takes the memory of what was drawn and is not needed any more, for what is drawn next.
+    pub fn spare(&mut self, bitmap: Bitmap) {
+        self.desk.canvas.spare(bitmap);
+    }
+
     /// Draws with the desk; a panic there becomes an error, and the desk is cleared.
     pub(crate) fn draw<T>(
         &mut self,
@@ -69,6 +75,17 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_left_of_what_was_drawn_before() {
+        let fonts = Fonts::new();
+        let text = |text: &str| scene::content::TextContent { text: text.to_owned(), ..Default::default() };
+        let mut used = Painter::new(&fonts);
+        for words in ["WWWWW\nMMMMM", "i", "", "WiM", ".\n\n.", "two words"] {
+            let fresh = Painter::new(&fonts).text(&text(words)).unwrap();
+            assert_eq!(used.text(&text(words)).unwrap(), fresh, "{words}");
+        }
+    }
 
     #[test]
     fn a_painter_goes_on_after_a_panic() {

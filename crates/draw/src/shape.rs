@@ -48,7 +48,7 @@ impl Painter {
                 desk.canvas.paint(style.stroke_color, None, bounds);
                 desk.canvas.stroke(&outline, stroke(style.stroke_width, style.line_cap, style.line_join));
             }
-            Ok(Drawn::new(desk.canvas.finish(extent), extent, width, height).trimmed())
+            Ok(Drawn::new(desk.canvas.finish(extent), extent, width, height).trimmed(&mut desk.canvas))
         })
     }
 }

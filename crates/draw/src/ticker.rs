@@ -64,7 +64,8 @@ impl Painter {
                 let skipped = start.abs_diff(extent.left);
                 let part = (skipped as usize, 0, start.abs_diff(end) as usize, extent.height as usize);
                 let place = Extent { left: start, width: start.abs_diff(end), ..extent };
-                let piece = Drawn::new(cut(&bitmap, part), place, laid.width, laid.height).trimmed();
+                let piece = Drawn::new(cut(&bitmap, part, Vec::new()), place, laid.width, laid.height)
+                    .trimmed(&mut desk.canvas);
                 pieces.extend((piece.bitmap.width() > 0).then_some(piece));
             }
             Ok(Strip { pieces, width: laid.width, height: laid.height })

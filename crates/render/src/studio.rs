@@ -164,7 +164,7 @@ impl Studio for Inline {
 #[must_use]
 pub fn work(job: &Job, painter: &mut Painter) -> Made {
     let shown = draw(job, painter).and_then(|shown| finish::all(shown, job));
-    Made { ticket: job.ticket, shown: shown.map(Sketch::into_shown) }
+    Made { ticket: job.ticket, shown: shown.map(|sketch| sketch.into_shown(painter)) }
 }
 
 /// Pictures before they are made ready to be laid.
@@ -181,14 +181,14 @@ impl Sketch {
         Self { width: drawn.width, height: drawn.height, drawn: vec![drawn], motion: None }
     }
 
-    fn into_shown(self) -> Shown {
-        let part = |drawn: &Drawn| Part {
-            picture: Arc::new(Picture::new(&drawn.bitmap)),
-            left: drawn.left,
-            top: drawn.top,
+    fn into_shown(self, painter: &mut Painter) -> Shown {
+        let part = |drawn: Drawn| {
+            let picture = Arc::new(Picture::new(&drawn.bitmap));
+            painter.spare(drawn.bitmap);
+            Part { picture, left: drawn.left, top: drawn.top }
         };
         Shown {
-            parts: self.drawn.iter().map(part).collect(),
+            parts: self.drawn.into_iter().map(part).collect(),
             width: self.width,
             height: self.height,
             motion: self.motion,

@@ -85,7 +85,7 @@ pub fn cut_sheet(picture: &Bitmap, sheet: Sheet) -> Vec<Bitmap> {
     }
     let most = sheet.count.map_or(usize::MAX, count);
     let places = (0..rows).flat_map(|row| (0..columns).map(move |column| (column * width, row * height)));
-    places.take(most).map(|(x, y)| cut(picture, (x, y, width, height))).collect()
+    places.take(most).map(|(x, y)| cut(picture, (x, y, width, height), Vec::new())).collect()
 }
 
 fn bounded<D: ImageDecoder>(mut decoder: D) -> ::image::ImageResult<D> {

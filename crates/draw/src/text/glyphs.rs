@@ -4,6 +4,9 @@
 
 use parley::{GlyphRun, Layout, PositionedLayoutItem};
 use scene::style::TextStyle;
+use skrifa::instance::{LocationRef, Size};
+use skrifa::metrics::GlyphMetrics;
+use skrifa::{FontRef, GlyphId, MetadataProvider as _, Tag};
 use vello_cpu::kurbo::{Affine, Join, Rect, Stroke};
 use vello_cpu::{Glyph, RenderContext, Resources};
 
@@ -16,7 +19,8 @@ const BOLDER: f32 = 1.0 / 28.0;
 
 /// Where ink may be, in px from the top left of the box `area` that the layout stands in.
 ///
-/// Letters may stand over their lines (accents, slanted ones, scripts that hang): half their size is left for that.
+/// Letters may stand over their lines (accents, slanted ones, scripts that hang): half their size is left for that, and less
+/// where the font says how far its letters reach. Memory that is never drawn to costs as much as letters.
 pub(crate) fn reach(layout: &Layout<Ink>, area: Rect, style: &TextStyle) -> Rect {
     let over = style.font_size * 0.5 + style.stroke_width / 2.0 + 1.0;
     let mut reach = area;
@@ -27,7 +31,38 @@ pub(crate) fn reach(layout: &Layout<Ink>, area: Rect, style: &TextStyle) -> Rect
         let bottom = f64::from(metrics.content_block_max_coord);
         reach = reach.union(Rect::new(left.min(left + width), top, left.max(left + width), bottom));
     }
-    reach.inflate(over, over)
+    let reach = reach.inflate(over, over);
+    let mut told: Option<Rect> = None;
+    for run in runs(layout) {
+        let Some(outlines) = outlines(&run) else { return reach };
+        for glyph in run.positioned_glyphs() {
+            let Some(bounds) = outlines.bounds(GlyphId::new(glyph.id)) else { return reach };
+            let (x, y) = (f64::from(glyph.x), f64::from(glyph.y));
+            let (left, right) = (x + f64::from(bounds.x_min), x + f64::from(bounds.x_max));
+            let (top, bottom) = (y - f64::from(bounds.y_max), y - f64::from(bounds.y_min));
+            let ink = Rect::new(left, top, right, bottom);
+            told = Some(told.map_or(ink, |told| told.union(ink)));
+        }
+    }
+    let thicker = style.stroke_width / 2.0 + 2.0;
+    told.map_or(reach, |told| told.inflate(thicker, thicker).intersect(reach))
+}
+
+/// What the run's font says of its letters' bounds; nothing when letters may be other than that, or finding out costs as much as
+/// drawing them.
+fn outlines<'a>(run: &'a GlyphRun<'a, Ink>) -> Option<GlyphMetrics<'a>> {
+    let shaped = run.run();
+    let synthesis = shaped.synthesis();
+    let data = shaped.font();
+    let font = FontRef::from_index(data.data.data(), data.index).ok()?;
+    let other = [b"gvar", b"CFF ", b"CFF2", b"COLR", b"sbix", b"CBDT", b"SVG "];
+    if other.iter().any(|tag| font.table_data(Tag::new(tag)).is_some())
+        || synthesis.embolden()
+        || synthesis.skew().is_some()
+    {
+        return None;
+    }
+    Some(font.glyph_metrics(Size::new(shaped.font_size()), LocationRef::default()))
 }
 
 /// Draws all glyphs: the strokes below, the letters on top. `area` is what a gradient spans.

@@ -64,5 +64,5 @@ fn draw_block(desk: &mut Desk, block: &Block<'_>) -> Result<Drawn, Error> {
     if let Some(below) = &style.shadow {
         shadow::cast(&mut bitmap, below);
     }
-    Ok(Drawn::new(bitmap, extent, laid.width, laid.height).trimmed())
+    Ok(Drawn::new(bitmap, extent, laid.width, laid.height).trimmed(&mut desk.canvas))
 }
