@@ -88,7 +88,7 @@ impl Desk {
     fn readings_anew(&mut self) {
         for reading in self.events.latest_readings() {
             let at = reading.media_time.parse().map_or_else(|_| self.now(), |time| self.moment(time));
-            self.known.read(&reading.stream, reading.values.clone(), at);
+            self.known.read(&reading.stream, reading.values, at);
         }
     }
 

@@ -62,8 +62,7 @@ pub(super) async fn readings(
     find(&api, &name)?;
     let since = params.since.as_deref().map(|text| time("since", text)).transpose()?;
     let limit = limit(params.limit)?;
-    let readings: Vec<Reading> =
-        api.events.readings(&name, since, limit).iter().map(|reading| (**reading).clone()).collect();
+    let readings = api.events.readings(&name, since, limit);
     Ok(Json(ReadingList { count: readings.len(), readings }))
 }
 

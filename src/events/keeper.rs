@@ -138,11 +138,9 @@ impl Keeper {
 
     fn take(&mut self, record: &Record) {
         if let Some(reading) = Reading::new(record) {
-            self.offer(&reading, record);
-            let reading = Arc::new(reading);
-            self.events.0.readings.keep(&record.stream, Arc::clone(&reading));
+            self.keep(&reading, record);
             // Nobody may be listening.
-            let _ = self.events.0.fresh.send(reading);
+            let _ = self.events.0.fresh.send(Arc::new(reading));
         }
         let picture = Picture::of(record);
         let now = self.clock.now();
@@ -225,12 +223,15 @@ impl Keeper {
         memory
     }
 
-    /// Puts a reading on the bus; one that it has no room for is counted there.
-    fn offer(&self, reading: &Reading, record: &Record) {
+    /// Keeps a reading and puts it on the bus; one that it has no room for is counted there.
+    fn keep(&self, reading: &Reading, record: &Record) {
         let (topic, key, at) = (Topic::Readings, reading.stream.clone(), record.media_time);
         let offered = serde_json::to_string(reading)
             .map_err(|e| Error::internal("a reading can't be written", e))
-            .and_then(|payload| self.bus.offer(Message { topic, key, at, payload }));
+            .and_then(|payload| {
+                self.events.0.readings.keep(&record.stream, reading.at, &payload);
+                self.bus.offer(Message { topic, key, at, payload })
+            });
         if let Err(e) = offered {
             debug!(stream = %record.stream, error = %e, "a reading is not on the bus");
         }

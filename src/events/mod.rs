@@ -161,7 +161,7 @@ impl Events {
             for message in &kept {
                 let reading = StreamName::parse(&message.key).ok().zip(Reading::kept(&message.payload));
                 if let Some((stream, reading)) = reading {
-                    self.0.readings.keep(&stream, Arc::new(reading));
+                    self.0.readings.keep(&stream, reading.at, &message.payload);
                 }
             }
         }
@@ -178,7 +178,7 @@ impl Events {
     }
 
     /// The newest reading of each stream.
-    pub fn latest_readings(&self) -> Vec<Arc<Reading>> {
+    pub fn latest_readings(&self) -> Vec<Reading> {
         self.0.readings.latest()
     }
 
@@ -191,7 +191,7 @@ impl Events {
     }
 
     /// What was read of a stream, the newest first.
-    pub fn readings(&self, stream: &StreamName, since: Option<MediaTime>, limit: usize) -> Vec<Arc<Reading>> {
+    pub fn readings(&self, stream: &StreamName, since: Option<MediaTime>, limit: usize) -> Vec<Reading> {
         self.0.readings.list(stream, since, limit)
     }
 
