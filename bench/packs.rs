@@ -215,6 +215,8 @@ fn peer(frames: &Path, portraits: Option<&Path>) -> Done<f64> {
     let python = root.join("target/venv/bin/python");
     let mut command = Command::new(&python);
     command.arg(root.join("bench/peers/screen_cv2.py")).arg(frames);
+    // Its OCR's threads wait for each other by spinning: without this it would look four times as dear as it is.
+    command.env("OMP_THREAD_LIMIT", "1");
     if let Some(portraits) = portraits {
         command.arg("--portraits").arg(portraits);
     }
