@@ -8,6 +8,7 @@ mod blobs;
 pub mod color;
 mod crop;
 pub mod digits;
+mod fit;
 mod glyphs;
 pub mod motion;
 mod numerals;

@@ -8,18 +8,27 @@ use std::sync::OnceLock;
 use pixels::Plane;
 
 use super::blobs::Letters;
+use super::fit::Font;
 use super::glyphs::{Bank, Glyph};
 
 /// What is known, in the order of the picture's columns; the second 1 stands on no foot.
 pub(super) const KNOWN: &str = "0123456789:-.1";
 /// Each shape's cell in `numerals.png`, in samples.
 const CELL: (u32, u32) = (40, 48);
+/// Rows of a cell that digits stand between.
+const LINES: (u32, u32) = (4, 44);
 static PICTURE: &[u8] = include_bytes!("numerals.png");
 
 /// Read once, shared by all.
 pub(super) fn bank() -> &'static Bank {
     static BANK: OnceLock<Bank> = OnceLock::new();
     BANK.get_or_init(|| read(PICTURE).expect("the picture is part of the program, and a test reads it"))
+}
+
+/// The same letters, a font each, to be drawn at any size.
+pub(super) fn fonts() -> &'static [Font] {
+    static FONTS: OnceLock<Vec<Font>> = OnceLock::new();
+    FONTS.get_or_init(|| drawable(PICTURE).expect("the picture is part of the program, and a test reads it"))
 }
 
 fn read(png: &[u8]) -> Option<Bank> {
@@ -31,6 +40,18 @@ fn read(png: &[u8]) -> Option<Bank> {
         }
     }
     Some(bank)
+}
+
+fn drawable(png: &[u8]) -> Option<Vec<Font>> {
+    let sheet = sheet(png)?;
+    let font = |row: u32| {
+        let mut font = Font::new(LINES.0, LINES.1);
+        for (column, letter) in (0..).zip(KNOWN.chars()) {
+            font.learn(letter, &cut_out(&sheet, row, column), (0, CELL.0));
+        }
+        font
+    };
+    Some((0..sheet.height / CELL.1).map(font).collect())
 }
 
 fn sheet(png: &[u8]) -> Option<Plane> {
@@ -58,8 +79,7 @@ pub(super) fn cell(row: u32, letter: char) -> Plane {
 }
 
 fn glyph(cell: &Plane, letter: char) -> Option<Glyph> {
-    // The cells' digits stand between these lines.
-    let letters = Letters { blobs: Vec::new(), top: 4, bottom: 44, level: 127, cut: false };
+    let letters = Letters { blobs: Vec::new(), top: LINES.0, bottom: LINES.1, level: 127, cut: false };
     // How much wider or narrower other fonts draw them, and how far up or down.
     let (slack, shift) = match letter {
         '-' => (2.5, 0.15),

@@ -1,5 +1,6 @@
 //! A line of text: by the shapes of its digits where that is sure, else by OCR (Tesseract, in process).
 //!
+//! Digits of few pixels are read by laying shapes over them ([`super::fit`]), and those of fewest in no other way.
 //! A box is cut out, made letters on nothing, and freed of what is no letter. Digits are compared with common fonts first:
 //! that costs a fraction of a millisecond and is most often sure. What is not goes to OCR, whose own confidence says
 //! little: what two ways of reading agree on is believed. Letters that the box cuts through are not read at all.
@@ -13,6 +14,7 @@ use tesseract::PageSegMode;
 use tesseract::plumbing::TessBaseApi;
 
 use super::blobs::Letters;
+use super::fit::{self, Found};
 use super::glyphs::Spelled;
 use super::{Line, crop, numerals, one_thread};
 use crate::raw;
@@ -97,12 +99,20 @@ fn start(folder: Option<&CStr>) -> Result<TessBaseApi, Broken> {
     Ok(api)
 }
 
+/// What one box showed before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory {
+    place: Option<fit::Place>,
+}
+
 /// The reader.
 #[derive(Debug)]
 pub struct Text {
     charset: CString,
     /// Whether all letters of the charset have known shapes.
     digits: bool,
+    /// Forms of lines of small letters.
+    forms: fit::Forms,
     pattern: Option<Regex>,
     polarity: raw::Polarity,
     height: u32,
@@ -121,11 +131,20 @@ impl Text {
             let (least, most) = (HEIGHTS.start(), HEIGHTS.end());
             return Err(format!("height is {}; {least} to {most} lines are allowed", raw.height));
         }
+        let digits = !charset.is_empty() && charset.chars().all(|c| c == ' ' || numerals::KNOWN.contains(c));
         let pattern = raw.pattern.as_ref().map(|pattern| Regex::new(&format!("^(?:{pattern})$")));
+        let pattern = pattern.transpose().map_err(|e| format!("pattern: {e}"))?;
+        let marks: Vec<char> = if digits {
+            charset.chars().filter(|c| !c.is_ascii_digit() && *c != ' ').collect()
+        } else {
+            Vec::new()
+        };
+        let matches = |text: &str| digits && pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));
         Ok(Self {
-            digits: !charset.is_empty() && charset.chars().all(|c| c == ' ' || numerals::KNOWN.contains(c)),
+            forms: fit::Forms::new(&marks, &matches),
+            digits,
             charset: CString::new(charset).map_err(|_| "charset has a letter 0".to_owned())?,
-            pattern: pattern.transpose().map_err(|e| format!("pattern: {e}"))?,
+            pattern,
             polarity: raw.polarity,
             height: raw.height,
             min_confidence: raw.min_confidence,
@@ -133,7 +152,46 @@ impl Text {
     }
 
     /// What the box says; `None` for nothing, nothing legible or nothing sure.
-    pub fn read(&self, picture: &I420, quad: &Quad, engine: &mut Engine) -> Option<Line> {
+    pub fn read(
+        &self,
+        picture: &I420,
+        quad: &Quad,
+        memory: &mut Memory,
+        engine: &mut Engine,
+    ) -> Option<Line> {
+        let found = self.fit(picture, quad, memory);
+        if let Found::Small { fitted: Some(fitted), .. } = &found
+            && fitted.is_sure()
+        {
+            memory.place = Some(fitted.place);
+            return self.enough(Line { text: fitted.text.clone(), confidence: fitted.confidence() });
+        }
+        if matches!(found, Found::Small { tiny: true, .. }) {
+            return None;
+        }
+        let line = self.read_large(picture, quad, engine)?;
+        let Found::Small { fitted: Some(fitted), .. } = found else { return Some(line) };
+        (!fitted.counts() || like(&fitted.text, &line.text)).then_some(line)
+    }
+
+    /// By laying shapes over small letters, if the charset allows.
+    fn fit(&self, picture: &I420, quad: &Quad, memory: &Memory) -> Found {
+        if !self.digits {
+            return Found::Nothing;
+        }
+        let charset = self.charset.to_string_lossy();
+        let wanted = fit::Wanted {
+            fonts: numerals::fonts(),
+            polarity: self.polarity,
+            forms: &self.forms,
+            allowed: &|letter| charset.contains(letter),
+            matches: &|text| self.matches(text),
+        };
+        fit::read(picture, quad, &wanted, memory.place)
+    }
+
+    /// By parting ink from ground: for letters that have some pixels of either.
+    fn read_large(&self, picture: &I420, quad: &Quad, engine: &mut Engine) -> Option<Line> {
         let mut whole = crop::stretched(picture, quad, self.height)?;
         crop::to_ink(&mut whole, self.polarity);
         let middle = crop::otsu(&whole);
@@ -292,6 +350,7 @@ mod tests {
                 let line = reader("0123456789:", r"\d\d:\d\d", polarity).read(
                     &picture("45:12", ground, ink),
                     &WHOLE,
+                    &mut Memory::default(),
                     &mut engine,
                 );
                 let line = line.unwrap_or_else(|| panic!("{ground} {ink} {polarity:?}"));
@@ -300,7 +359,39 @@ mod tests {
             }
         }
         let other = reader("0123456789:", r"\d-\d", raw::Polarity::Auto);
-        assert_eq!(other.read(&picture("45:12", 20, 220), &WHOLE, &mut engine), None);
+        assert_eq!(other.read(&picture("45:12", 20, 220), &WHOLE, &mut Memory::default(), &mut engine), None);
+    }
+
+    #[test]
+    fn digits_of_few_pixels_are_read_without_ocr_and_those_of_fewer_not_at_all() {
+        let mut engine = Engine::default();
+        let clock = reader("0123456789:-", r"-?\d{1,2}:[0-5]\d", raw::Polarity::Auto);
+        let mut memory = Memory::default();
+        for text in ["45:12", "0:38", "-1:07", "26:59", "08:34"] {
+            for (ground, ink) in [(20, 235), (225, 40)] {
+                let large = picture(text, ground, ink);
+                // Digits of 40 lines become such of 8 to 4.
+                for part in [5, 6, 8, 10] {
+                    let small = pixels::scale(&large, 400 / part, 60 / part);
+                    let sides = [40.0 / 5.0, 400.0, 60.0].map(|side| side / part as f32);
+                    let quad = Quad {
+                        x: sides[0],
+                        y: 0.0,
+                        width: sides[1] - 2.0 * sides[0],
+                        height: sides[2],
+                        slant: 0.0,
+                    };
+                    let line = clock.read(&small, &quad, &mut memory, &mut engine);
+                    let line = line.unwrap_or_else(|| panic!("{text} on {ground}, a part of {part}"));
+                    assert_eq!(line.text, text, "on {ground}, a part of {part}");
+                    assert!(line.confidence > 0.8);
+                }
+                let tiny = pixels::scale(&large, 400 / 16, 60 / 16);
+                let quad = Quad { x: 0.0, y: 0.0, width: 25.0, height: 3.0, slant: 0.0 };
+                assert_eq!(clock.read(&tiny, &quad, &mut memory, &mut engine), None);
+            }
+        }
+        assert!(matches!(engine.state, State::Untried), "nothing of it needed OCR");
     }
 
     #[test]
@@ -308,8 +399,16 @@ mod tests {
         let mut engine = Engine::default();
         let reader = reader("0123456789:", r"\d*:?\d*", raw::Polarity::Auto);
         let whole = picture("45:12", 20, 220);
-        assert_eq!(reader.read(&picture("", 20, 220), &WHOLE, &mut engine), None, "flat");
-        assert_eq!(reader.read(&picture("45:12", 20, 40), &WHOLE, &mut engine), None, "no contrast");
+        assert_eq!(
+            reader.read(&picture("", 20, 220), &WHOLE, &mut Memory::default(), &mut engine),
+            None,
+            "flat"
+        );
+        assert_eq!(
+            reader.read(&picture("45:12", 20, 40), &WHOLE, &mut Memory::default(), &mut engine),
+            None,
+            "no contrast"
+        );
         let cases = [
             ("reaches out", Quad { x: 100.0, ..WHOLE }),
             ("outside", Quad { x: -500.0, ..WHOLE }),
@@ -320,10 +419,10 @@ mod tests {
             ("no height", Quad { height: 0.0, ..WHOLE }),
         ];
         for (what, quad) in cases {
-            assert_eq!(reader.read(&whole, &quad, &mut engine), None, "{what}");
+            assert_eq!(reader.read(&whole, &quad, &mut Memory::default(), &mut engine), None, "{what}");
         }
         let tiny = I420::new(1, 1, Range::Full, Matrix::Bt601);
-        assert_eq!(reader.read(&tiny, &WHOLE, &mut engine), None);
+        assert_eq!(reader.read(&tiny, &WHOLE, &mut Memory::default(), &mut engine), None);
         assert!(matches!(engine.state, State::Untried), "nothing of it needed OCR");
     }
 
@@ -335,12 +434,15 @@ mod tests {
         assert_eq!(engine.ready(), Err(Broken::NoLetters));
         let digits = reader("0123456789:", r"\d\d:\d\d", raw::Polarity::Auto);
         let picture = picture("45:12", 20, 220);
-        assert!(digits.read(&picture, &WHOLE, &mut engine).is_some(), "sure digits need none");
+        assert!(
+            digits.read(&picture, &WHOLE, &mut Memory::default(), &mut engine).is_some(),
+            "sure digits need none"
+        );
         let any = reader("", ".+", raw::Polarity::Auto);
-        assert_eq!(any.read(&picture, &WHOLE, &mut engine), None);
+        assert_eq!(any.read(&picture, &WHOLE, &mut Memory::default(), &mut engine), None);
         let mut engine = Engine::default();
         engine.ready().unwrap();
-        let line = any.read(&picture, &WHOLE, &mut engine).unwrap();
+        let line = any.read(&picture, &WHOLE, &mut Memory::default(), &mut engine).unwrap();
         assert_eq!(line.text, "45:12");
     }
 

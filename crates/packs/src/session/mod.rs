@@ -13,7 +13,7 @@ use pixels::{I420, Quad};
 
 use crate::geometry::Shift;
 use crate::pack::{Accept, Pack, Region, Screen};
-use crate::readers::{Line, Reader, Tools, motion, templates};
+use crate::readers::{Line, Reader, Tools, motion, templates, text};
 use crate::value::{Item, Read, Reading, Value};
 
 use seen::Seen;
@@ -38,6 +38,7 @@ struct Memory {
     seen: Seen,
     templates: templates::Memory,
     motion: Vec<motion::Memory>,
+    text: Vec<text::Memory>,
     /// What was read when the box last changed.
     values: Vec<(Arc<str>, Read)>,
 }
@@ -188,7 +189,8 @@ fn read(
         let (value, confidence) = match &region.reader {
             Reader::Templates(_) => continue,
             Reader::Text(text, shape) => {
-                shaped(text.read(picture, quad, &mut tools.text), shape);
+                memory.text.resize_with(quads.len(), text::Memory::default);
+                shaped(text.read(picture, quad, &mut memory.text[slot], &mut tools.text), shape);
                 continue;
             }
             Reader::Digits(digits, shape) => {
