@@ -21,7 +21,7 @@ use super::documents::{self, Dirty, Kept};
 use super::lease::{Lease, Role};
 use super::news::News;
 use super::report::{Figures, Report, Trouble, Troubles};
-use super::show::{Action, Show, State};
+use super::show::{Action, Grid, Show, State};
 use crate::base::clock::Clock;
 use crate::base::config;
 use crate::base::error::{Error, Field, Kind, Result};
@@ -54,6 +54,8 @@ struct Shared {
     room: Arc<Semaphore>,
     scene: ArcSwap<scene::Store>,
     show: ArcSwap<Show>,
+    /// Program time of the newest command, as the bits of a number that is not negative.
+    reached: AtomicU64,
     report: Report,
     news: News,
     /// The scene as the store has it, or as it went on without it.
@@ -104,6 +106,7 @@ impl Keeper {
             room: Arc::new(Semaphore::new(Self::WAITING_BYTES)),
             scene: ArcSwap::from_pointee(scene::Store::new(canvas, settings.max_layers)),
             show: ArcSwap::from_pointee(Show::new(clock.now())),
+            reached: AtomicU64::new(0),
             report: Report::default(),
             durable: ArcSwap::from_pointee(scene::Store::new(canvas, settings.max_layers)),
             news: News::new(0),
@@ -143,9 +146,14 @@ impl Keeper {
         **self.0.show.load()
     }
 
-    /// Program time in ms.
+    /// Program time in ms: never before what a command that was done has begun.
     pub fn time(&self) -> f64 {
-        self.show().time(self.0.clock.now())
+        self.show().time(self.0.clock.now()).max(self.reached())
+    }
+
+    /// Program time of the newest command: that of the first frame that can show it.
+    pub(super) fn reached(&self) -> f64 {
+        f64::from_bits(self.0.reached.load(Ordering::Acquire))
     }
 
     /// What is durable of it, change by change.
@@ -285,6 +293,7 @@ impl Shared {
         self.scene.store(scene);
         self.news.anew(revision);
         self.show.store(Arc::new(show));
+        self.reached.store(0, Ordering::Release);
         self.version.store(kept.version, Ordering::SeqCst);
         self.loaded.store(Arc::new(None));
         Ok(())
@@ -427,6 +436,8 @@ impl Desk {
         self.known()?;
         let now = self.shared.show.load().time(self.shared.clock.now());
         self.catch_up(now);
+        // What it begins, begins with a frame.
+        let now = Grid::new(self.shared.settings.fps).at_or_after(now);
         let scenes = matches!(
             command,
             Command::CreateScene(_) | Command::PatchScene { .. } | Command::Activate { .. }
@@ -448,6 +459,8 @@ impl Desk {
             }
         }
         let made = matches!(command, Command::Create(_));
+        // Of numbers that are not negative the bits are in the same order.
+        self.shared.reached.fetch_max(now.to_bits(), Ordering::AcqRel);
         self.dirty.note(&change, made, before.as_ref().filter(|_| change.entered.is_some()));
         Ok(Arc::new(change))
     }

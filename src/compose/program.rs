@@ -21,7 +21,7 @@ use super::frames::Frames;
 use super::keeper::Keeper;
 use super::outside::Outside;
 use super::report::{Figures, Trouble};
-use super::show::State;
+use super::show::{Count, Grid, State};
 use super::stills::{self, Screen, Stills};
 use super::studio::Studio;
 use super::world::{self, Live};
@@ -165,7 +165,8 @@ impl Beat {
         let (mut shown, mut sent): (Option<Arc<I420>>, _) = (None, self.clock.now());
         let (mut seen, mut beat, mut begun) = (0, 0_u64, self.clock.now());
         let mut settled = begun;
-        let period = Duration::from_secs(1) / self.settings.fps.max(1);
+        let fps = self.settings.fps.max(1);
+        let (grid, mut count) = (Grid::new(fps), Count::default());
         while !stop.is_cancelled() {
             let (scene, show) = (self.keeper.scene(), self.keeper.show());
             if !self.keeper.composes() {
@@ -195,7 +196,7 @@ impl Beat {
                 (beat, begun) = (0, self.clock.now());
                 continue;
             }
-            let due = begun + period * u32::try_from(beat % u64::from(u32::MAX)).unwrap_or(0);
+            let due = begun + beats(beat, fps);
             let now = self.clock.now();
             let early = due.since(now);
             if !early.is_zero() {
@@ -207,7 +208,8 @@ impl Beat {
             let frame = match &shown {
                 Some(shown) if show.state == State::Paused => Arc::clone(shown),
                 _ => {
-                    let time = show.time(due.max(begun));
+                    // What was asked for after the frame was due has begun with the next one.
+                    let time = count.time(grid, &show, begun, beat, due).max(self.keeper.reached());
                     self.live.begin(due.max(begun));
                     let frame = self.compose(&mut engine, &scene, time, shown.as_ref());
                     self.screen.show(&frame, time);
@@ -228,16 +230,23 @@ impl Beat {
             }
             shown = Some(frame);
             // Beats that have passed meanwhile are left out; the clock goes on.
-            let passed = u64::try_from(after.since(begun).as_nanos() / period.as_nanos()).unwrap_or(beat);
+            let passed = after.since(begun).as_nanos() * u128::from(fps) / 1_000_000_000;
+            let passed = u64::try_from(passed).unwrap_or(beat);
             let next = (beat + 1).max(passed);
             told.late(next - beat - 1);
             beat = next;
-            if beat.is_multiple_of(u64::from(self.settings.fps.max(1))) {
+            if beat.is_multiple_of(u64::from(fps)) {
                 self.live.tidy();
                 self.keeper.report(self.figures(&engine, told.figures(after.since(begun), beat)));
             }
         }
     }
+}
+
+/// How long so many beats last: exactly, however many they are.
+fn beats(count: u64, fps: u32) -> Duration {
+    let (seconds, rest) = (count / u64::from(fps), count % u64::from(fps));
+    Duration::from_secs(seconds) + Duration::from_secs(rest) / fps
 }
 
 impl Beat {

@@ -28,6 +28,21 @@ pub enum Action {
     Resume,
 }
 
+/// The times at which frames of the program stand: n / fps, in ms to the microsecond, as all of program time.
+///
+/// What begins at one of them moves as whole as it was meant: a picture that goes 7 px a frame stands on whole pixels in each.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Grid {
+    fps: u32,
+}
+
+/// Which frame each beat of the clock is: counted, so that they are as far apart as the grid's lines, whatever the clock's phase.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Count {
+    /// A show, its clock's beginning, and frame 0 of that beginning.
+    from: Option<(Show, Monotonic, u64, u64)>,
+}
+
 /// The state, and how program time follows from the clock. Changed as a whole, never in parts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Show {
@@ -61,6 +76,49 @@ impl Action {
             Self::Pause => "pause",
             Self::Resume => "resume",
         }
+    }
+}
+
+impl Grid {
+    /// Of 1 to 60 frames a second.
+    pub(super) const fn new(fps: u32) -> Self {
+        Self { fps: if fps == 0 { 1 } else { fps } }
+    }
+
+    /// Program time of frame `number`, in ms.
+    #[expect(clippy::cast_precision_loss, reason = "frames of a century are less than 2⁵³")]
+    pub(super) fn time(self, number: u64) -> f64 {
+        (number as f64 * 1e6 / f64::from(self.fps)).round() / 1000.0
+    }
+
+    /// The first frame that is not before `time`.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
+    pub(super) fn number(self, time: f64) -> u64 {
+        let before = (time * f64::from(self.fps) / 1000.0).floor() as u64;
+        // Rounding may have put a frame's time on either side.
+        (before.saturating_sub(1)..).find(|number| self.time(*number) >= time).unwrap_or(before)
+    }
+
+    /// The time of the first frame that is not before `time`.
+    pub(super) fn at_or_after(self, time: f64) -> f64 {
+        self.time(self.number(time))
+    }
+}
+
+impl Count {
+    /// Program time of the beat `beat`, due at `due`, of a clock that began at `begun`.
+    pub(super) fn time(
+        &mut self,
+        grid: Grid,
+        show: &Show,
+        begun: Monotonic,
+        beat: u64,
+        due: Monotonic,
+    ) -> f64 {
+        let known = self.from.filter(|(of, since, ..)| (of, *since) == (show, begun));
+        let (.., first_beat, first_frame) =
+            *self.from.insert(known.unwrap_or_else(|| (*show, begun, beat, grid.number(show.time(due)))));
+        grid.time(first_frame + beat.saturating_sub(first_beat))
     }
 }
 
@@ -161,6 +219,42 @@ mod tests {
         assert!((back.time(at(9_000).0) - 1000.0).abs() < 1e-9);
         let back = Show::restored(&live.document(at(5000).0, at(5000).1), Monotonic::default(), at(1000).1);
         assert!((back.unwrap().time(Monotonic::default()) - 5000.0).abs() < 1e-9, "the clock was set back");
+    }
+
+    #[test]
+    fn frames_stand_on_lines_of_the_grid_a_frame_apart_whatever_the_clocks_phase_also_after_a_pause() {
+        for fps in [1, 24, 25, 30, 50, 60] {
+            let grid = Grid::new(fps);
+            assert_eq!(grid.number(0.0), 0);
+            for number in [1, 2, 29, 30, 61, 100_003, 60 * 86_400 * 365] {
+                let time = grid.time(number);
+                assert_eq!(grid.number(time), number, "{fps} fps");
+                assert_eq!(grid.number(time - 0.001), number, "{fps} fps");
+                assert_eq!(grid.number(time + 0.001), number + 1, "{fps} fps");
+                assert!((grid.at_or_after(time - 0.5) - time).abs() < 1e-9);
+            }
+            let micros = |us: u64| Monotonic::from_start(Duration::from_micros(us));
+            for phase in [0, 1, 333, 16_666, 20_001] {
+                let (begun, mut count) = (micros(phase), Count::default());
+                let due = |beat: u64| begun + Duration::from_nanos(beat * 1_000_000_000 / u64::from(fps));
+                let mut show = Show::new(micros(0));
+                let first = grid.number(show.time(due(0)));
+                for beat in 0..100 {
+                    let time = count.time(grid, &show, begun, beat, due(beat));
+                    assert!((time - grid.time(first + beat)).abs() < 1e-9, "{fps} fps, {phase} us, {beat}");
+                    // What is asked for before the frame is due begins with it, or before.
+                    assert!(grid.at_or_after(show.time(due(beat))) <= time);
+                }
+                show = show.after(Action::Start, due(100), at(0).1).unwrap();
+                show = show.after(Action::Pause, due(100) + Duration::from_micros(7), at(0).1).unwrap();
+                show = show.after(Action::Resume, due(200) + Duration::from_micros(77), at(0).1).unwrap();
+                let after = grid.number(show.time(due(201)));
+                for beat in 201..300 {
+                    let time = count.time(grid, &show, begun, beat, due(beat));
+                    assert!((time - grid.time(after + beat - 201)).abs() < 1e-9, "{fps} fps, {phase} us");
+                }
+            }
+        }
     }
 
     #[test]

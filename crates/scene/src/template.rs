@@ -230,8 +230,8 @@ impl Known<'_> {
         let here = |number: f64| Some(Seen { value: Datum::Number(number), at: self.now });
         match (&*path[0], path.get(1).map(|key| &**key)) {
             ("program", Some("time")) => here(self.now.floor()),
-            // Frames lie at n / fps: what rounding takes off must not make it the frame before.
-            ("program", Some("frame")) => here((self.now * self.fps / 1000.0 + 1e-6).floor()),
+            // Frames lie at n / fps: what rounding to a microsecond takes off must not make it the frame before.
+            ("program", Some("frame")) => here((self.now * self.fps / 1000.0 + 1e-4).floor()),
             ("values", Some(name)) => {
                 self.values.get(name).map(|kept| Seen { value: kept.value.as_datum(), at: kept.at })
             }
