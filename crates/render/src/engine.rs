@@ -72,6 +72,8 @@ pub struct Trouble<'a> {
 impl Engine {
     /// Bytes of the pictures of all layers together.
     const ROOM: usize = 1 << 30;
+    /// Pixels laid that one thread does alone: some two milliseconds.
+    const ALONE: u64 = 8_000_000;
 
     /// For a canvas of that many px; odd sides are rounded up.
     #[must_use]
@@ -247,11 +249,14 @@ impl Engine {
         self.plan.compare(&mut self.damage);
     }
 
-    /// Composes what changed, on all threads of the pool that this one belongs to, and hands it out.
+    /// Composes what changed and hands it out: a large change on all threads of the pool that this one belongs to. Waking them and
+    /// handing over caches costs more than it saves where one thread is done in a millisecond or two.
     fn compose(&mut self) -> Arc<I420> {
         let Self { plan, canvas, damage, ground, .. } = self;
-        if !damage.is_empty() {
+        if plan.work(damage.pixels()) > Self::ALONE {
             canvas.bands().par_iter_mut().for_each(|band| plan.compose(band, damage, *ground));
+        } else if !damage.is_empty() {
+            canvas.bands().iter_mut().for_each(|band| plan.compose(band, damage, *ground));
         }
         self.figures.frames += 1;
         self.figures.composed = damage.pixels();

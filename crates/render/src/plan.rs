@@ -59,6 +59,17 @@ impl Plan {
         }
     }
 
+    /// What composing so many marked pixels takes, as pixels that are laid where they lie: at most so many.
+    pub(crate) fn work(&self, marked: u64) -> u64 {
+        /// What is turned, scaled or between pixels is resampled.
+        const RESAMPLED: u64 = 8;
+        let of = |op: &Op| {
+            let times = if op.map.whole_move().is_some() { 1 } else { RESAMPLED };
+            op.bounds().area().min(marked) * times
+        };
+        marked + self.ops.iter().map(of).sum::<u64>()
+    }
+
     /// Composes what is marked of a band's rows, over `ground`.
     pub(crate) fn compose(&self, band: &mut Band, damage: &Damage, ground: Colour) {
         let rows = band.area();
