@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use media::air::{Limits, Outlet, OutletError, Packet, Track, VideoCodec, Way};
+use media::air::{Limits, Outlet, OutletError, Packet, Peer, Track, VideoCodec, Way};
 use tokio::runtime::Handle;
 use tracing::{info, warn};
 use url::Url;
@@ -275,7 +275,8 @@ impl Work {
         };
         let mut failed = OutletError::Unreachable("its name has no address".to_owned());
         for address in addresses.into_iter().take(MOST_ADDRESSES) {
-            match Outlet::open_at(&way, Some(address), tracks, self.limits, Arc::clone(&self.abort)) {
+            let peer = Peer { address: Some(address), authorities: egress::authorities() };
+            match Outlet::open_to(&way, &peer, tracks, self.limits, Arc::clone(&self.abort)) {
                 Ok(outlet) => return Ok(outlet),
                 Err(e @ (OutletError::Unreachable(_) | OutletError::Timeout)) => failed = e,
                 Err(e) => return Err(e),

@@ -16,13 +16,14 @@ use super::meters::Meters;
 use super::pace::{Pace, Turn};
 use super::slate::Slate;
 use crate::base::clock::{Clock, Monotonic};
-use crate::compose::{Frames, Keeper};
+use crate::compose::Frames;
 
 /// What the thread works with.
 pub(super) struct Work {
     pub(super) lane: Arc<Lane>,
     pub(super) frames: Frames,
-    pub(super) keeper: Keeper,
+    /// Whether the scene has nothing to show.
+    pub(super) is_empty: Box<dyn Fn() -> bool + Send>,
     pub(super) meters: Arc<Meters>,
     pub(super) clock: Clock,
     /// Shown when there is nothing else.
@@ -123,31 +124,32 @@ impl Run {
             return;
         }
         let begun = self.work.clock.now();
-        if self.encoder.is_none() && begun >= self.retry {
-            self.encoder = self.open(effort.preset, begun);
-        }
-        let Some(encoder) = &mut self.encoder else {
-            self.work.meters.left_out.add(1);
-            return;
-        };
-        let scene = self.work.keeper.scene();
-        let empty = !scene.layers().iter().any(|layer| layer.visible);
-        let picture = picture.filter(|_| !empty).unwrap_or_else(|| self.work.slate.picture());
+        let empty = (self.work.is_empty)();
+        let slate = Arc::clone(self.work.slate.picture());
+        let picture = picture.filter(|_| !empty).unwrap_or(&slate);
         let apart = self.last_key.is_none_or(|last| begun.since(last) >= KEYFRAMES_APART);
         let key = self.work.lane.wants_keyframe() && apart;
         if key {
             self.work.lane.gave_keyframe();
         }
         let number = i64::try_from(number).unwrap_or(i64::MAX);
-        match encoder.encode(picture, number, key) {
-            Ok(packets) => self.encoded(&packets, begun, left_out),
-            Err(e) => {
-                error!(error = %e, frame = number, "encoding failed; another encoder goes on");
-                self.work.meters.failures.add(1);
-                self.encoder = None;
-                self.retry = begun + AGAIN;
+        // An encoder that fails is replaced at once. A picture that the next one does not take either is not shown.
+        for picture in [picture, picture, &slate] {
+            if self.encoder.is_none() && begun >= self.retry {
+                self.encoder = self.open(effort.preset, begun);
+            }
+            let Some(encoder) = &mut self.encoder else { break };
+            match encoder.encode(picture, number, key) {
+                Ok(packets) => return self.encoded(&packets, begun, left_out),
+                Err(e) => {
+                    error!(error = %e, frame = number, "encoding failed; another encoder goes on");
+                    self.work.meters.failures.add(1);
+                    self.encoder = None;
+                }
             }
         }
+        self.work.meters.left_out.add(1);
+        self.retry = self.retry.max(begun + AGAIN);
     }
 
     fn encoded(&mut self, packets: &[Packet], begun: Monotonic, left_out: u64) {
@@ -205,5 +207,57 @@ impl Run {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use media::air::{Track, VideoCodec};
+    use pixels::{Matrix, Range};
+
+    use super::super::definition::Recipe;
+    use super::super::queue::{Bound, Queue, Taken};
+    use super::*;
+
+    #[test]
+    fn an_encoder_that_fails_is_replaced_and_not_one_frame_is_missing() {
+        let recipe = Recipe { video: VideoCodec::H264, kbps: 300, sound: None };
+        let (lane, queue) = (Arc::new(Lane::new(recipe)), Arc::new(Queue::new(Bound::USUAL)));
+        lane.attach(&queue);
+        queue.open();
+        let (frames, meters) = (Frames::default(), Arc::<Meters>::default());
+        let picture = |width, height| Arc::new(I420::new(width, height, Range::Limited, Matrix::Bt709));
+        frames.give(&picture(64, 64));
+        let work = Work {
+            lane: Arc::clone(&lane),
+            frames: frames.clone(),
+            is_empty: Box::new(|| false),
+            meters: Arc::clone(&meters),
+            clock: Clock::real(),
+            slate: Arc::new(Slate::new(64, 64)),
+            fps: 60,
+            preset: Preset::Ultrafast,
+            acceleration: Acceleration::None,
+        };
+        let mut pictures = Vec::new();
+        std::thread::scope(|scope| {
+            scope.spawn(|| work.run());
+            while pictures.len() < 90 {
+                match queue.take(LOOK) {
+                    Taken::Packet(packet) if packet.track == Track::Picture => pictures.push(packet),
+                    Taken::Packet(_) | Taken::Empty => {}
+                    Taken::Renew | Taken::Ended => panic!("who receives it must not notice"),
+                }
+                // No encoder of this size takes such a picture: each that is given one fails.
+                let odd = [20, 60].contains(&pictures.len());
+                frames.give(&if odd { picture(32, 32) } else { picture(64, 64) });
+            }
+            lane.end();
+        });
+        assert!(meters.failures.get() >= 2, "{}", meters.failures.get());
+        assert_eq!(meters.left_out.get(), 0);
+        assert!(pictures.windows(2).all(|two| two[1].pts - two[0].pts == 1500), "each frame at its time");
+        let anew = pictures.iter().skip(1).filter(|picture| picture.keyframe).count();
+        assert!(anew >= 2, "a new encoder begins with a keyframe: {anew}");
     }
 }

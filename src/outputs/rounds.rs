@@ -134,10 +134,11 @@ impl Shared {
         }
         let lane = Arc::new(Lane::new(recipe));
         lane.attach(queue);
+        let keeper = self.keeper.clone();
         let work = encode::Work {
             lane: Arc::clone(&lane),
             frames: self.frames.clone(),
-            keeper: self.keeper.clone(),
+            is_empty: Box::new(move || !keeper.scene().layers().iter().any(|layer| layer.visible)),
             meters: Arc::clone(&self.meters),
             clock: self.clock.clone(),
             slate: Arc::clone(&self.slate),

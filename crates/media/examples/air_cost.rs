@@ -10,6 +10,7 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Instant;
 
 use media::air::{Acceleration, Preset, VideoCodec, VideoEncoder, VideoSettings};
@@ -28,11 +29,12 @@ fn main() -> Outcome<()> {
     let moving = argument(1, "moving") == "moving";
     let [fps, kbps] = [argument(2, "30").parse()?, argument(3, "4000").parse()?];
     let [width, height] = [argument(4, "1920").parse()?, argument(5, "1080").parse()?];
-    let pictures: Vec<I420> = (0..PICTURES).map(|number| picture(number, width, height, moving)).collect();
+    let pictures: Vec<Arc<I420>> =
+        (0..PICTURES).map(|number| Arc::new(picture(number, width, height, moving))).collect();
     let folder = tempfile::tempdir()?;
     let raw = folder.path().join("pictures.yuv");
     let mut file = std::io::BufWriter::new(std::fs::File::create(&raw)?);
-    for plane in pictures.iter().flat_map(I420::planes) {
+    for plane in pictures.iter().flat_map(|picture| picture.planes()) {
         plane.rows().try_for_each(|row| file.write_all(row))?;
     }
     drop(file);
@@ -78,7 +80,7 @@ struct Figures {
     times: Vec<f64>,
 }
 
-fn encode(settings: &VideoSettings, pictures: &[I420]) -> Outcome<Figures> {
+fn encode(settings: &VideoSettings, pictures: &[Arc<I420>]) -> Outcome<Figures> {
     let mut encoder = VideoEncoder::open(settings)?;
     let (mut times, mut bytes, mut number) = (Vec::new(), 0, 0);
     let start = processor_seconds()?;

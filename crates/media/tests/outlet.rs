@@ -46,7 +46,7 @@ fn programme() -> (Tracks, Vec<Packet>) {
         let mut picture = I420::new(320, 180, Range::Limited, Matrix::Bt709);
         let flash = number % 30 < 3;
         picture.y.fill(if flash { 235 } else { 40 + u8::try_from(number % 30).unwrap() });
-        packets.extend(pictures.encode(&picture, number, false).unwrap());
+        packets.extend(pictures.encode(&Arc::new(picture), number, false).unwrap());
         let beep: Vec<[f32; 2]> =
             (0..1600).map(|n| [if flash { (n as f32 * 0.13).sin() * 0.5 } else { 0.0 }; 2]).collect();
         packets.extend(sound.encode(&beep).unwrap());

@@ -27,7 +27,7 @@ fn settings() -> VideoSettings {
 }
 
 /// A picture with texture that moves and a hash of noise, so that there is something to code.
-fn picture(number: i64, width: u32, height: u32) -> I420 {
+fn picture(number: i64, width: u32, height: u32) -> Arc<I420> {
     let mut picture = I420::new(width, height, Range::Limited, Matrix::Bt709);
     let shift = usize::try_from(number).unwrap() * 3;
     for (y, row) in (0..height).map(|y| (y as usize, y)) {
@@ -39,7 +39,7 @@ fn picture(number: i64, width: u32, height: u32) -> I420 {
     }
     let fill = u8::try_from(100 + number % 50).unwrap();
     picture.u.fill(fill);
-    picture
+    Arc::new(picture)
 }
 
 /// Packets of that many frames from `first` on.
@@ -226,9 +226,9 @@ fn what_does_not_fit_is_refused() {
     assert!(matches!(SoundEncoder::open(SoundCodec::Aac, 0, 0), Err(Error::Settings(_))));
     let mut encoder = VideoEncoder::open(&settings()).unwrap();
     assert!(matches!(encoder.encode(&picture(0, 64, 64), 0, false), Err(Error::Size(64, 64, WIDTH, HEIGHT))));
-    let mut full = picture(0, WIDTH, HEIGHT);
+    let mut full = I420::clone(&picture(0, WIDTH, HEIGHT));
     full.range = Range::Full;
-    assert!(matches!(encoder.encode(&full, 0, false), Err(Error::Colours)));
+    assert!(matches!(encoder.encode(&Arc::new(full), 0, false), Err(Error::Colours)));
     encoder.encode(&picture(5, WIDTH, HEIGHT), 5, false).unwrap();
     assert!(matches!(encoder.encode(&picture(5, WIDTH, HEIGHT), 5, false), Err(Error::Order(5, 5))));
 }

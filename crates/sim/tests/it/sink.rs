@@ -59,7 +59,7 @@ fn programme(count: i64) -> Outcome<(Tracks, Vec<Packet>)> {
     for number in 0..count {
         let mut picture = I420::new(320, 180, Range::Limited, Matrix::Bt709);
         picture.y.fill(u8::try_from(16 + number * 7 % 200)?);
-        packets.extend(pictures.encode(&picture, number, false)?);
+        packets.extend(pictures.encode(&Arc::new(picture), number, false)?);
         packets.extend(sound.encode(&[[0.1; 2]; 1600])?);
     }
     Ok((Tracks { picture: pictures.track(), sound: Some(sound.track()) }, packets))

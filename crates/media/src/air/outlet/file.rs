@@ -4,7 +4,7 @@
 //! before. The end gives it its index and its durations.
 
 use std::io::{Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::OutletError;
 use crate::air::{Packet, TICKS, Track, Tracks, fmp4};
@@ -18,6 +18,7 @@ const MOST_SOUND: usize = 200;
 
 pub(super) struct File {
     file: std::fs::File,
+    path: PathBuf,
     head: fmp4::Head,
     position: u64,
     sequence: u32,
@@ -33,9 +34,13 @@ impl File {
     pub(super) fn create(path: &Path, tracks: &Tracks) -> Result<Self, OutletError> {
         let head = fmp4::head(tracks).map_err(|why| OutletError::Unsupported(why.to_owned()))?;
         let mut file = std::fs::File::create(path).map_err(|e| disk(&e))?;
-        file.write_all(&head.bytes).map_err(|e| disk(&e))?;
+        if let Err(e) = file.write_all(&head.bytes) {
+            remove(&file, path);
+            return Err(disk(&e));
+        }
         Ok(Self {
             file,
+            path: path.to_owned(),
             position: head.bytes.len() as u64,
             head,
             sequence: 0,
@@ -83,9 +88,22 @@ impl File {
         let bytes = fmp4::fragment(self.sequence, self.base, &self.pictures, &self.sounds);
         self.pictures.clear();
         self.sounds.clear();
-        self.file.write_all(&bytes).map_err(|e| disk(&e))?;
+        if let Err(e) = self.file.write_all(&bytes) {
+            self.cut();
+            return Err(disk(&e));
+        }
         self.position += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Takes back what was written of a fragment that did not fit; without any there is nothing to keep. What can't be taken back
+    /// does no harm: players stop at it.
+    fn cut(&self) {
+        if self.position > self.head.bytes.len() as u64 {
+            let _ = self.file.set_len(self.position);
+        } else {
+            remove(&self.file, &self.path);
+        }
     }
 
     pub(super) fn finish(mut self) -> Result<(), OutletError> {
@@ -98,6 +116,13 @@ impl File {
             self.file.write_all(&bytes).map_err(|e| disk(&e))?;
         }
         self.file.sync_all().map_err(|e| disk(&e))
+    }
+}
+
+/// Nobody needs a file that nothing fitted into. What is no file of ours, such as a device, stays.
+fn remove(file: &std::fs::File, path: &Path) {
+    if file.metadata().is_ok_and(|data| data.is_file()) {
+        let _ = std::fs::remove_file(path);
     }
 }
 

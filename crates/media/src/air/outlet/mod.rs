@@ -9,6 +9,8 @@ mod watch;
 
 mod destination;
 mod heard;
+#[cfg(target_os = "linux")]
+mod patience;
 mod secret;
 
 use std::net::IpAddr;

@@ -56,6 +56,10 @@ impl Muxer {
         if let Err(error) = opened {
             return Err(not_opened(&muxer.way, muxer.watch.stopped(), error, &said));
         }
+        #[cfg(target_os = "linux")]
+        if let (Way::Flv(url), Some(address)) = (way, peer.address) {
+            super::patience::bound(address, url, limits.stall);
+        }
         muxer.watch.opened();
         Ok(muxer)
     }
@@ -115,7 +119,10 @@ impl Muxer {
             (*parameters).color_range = ffi::AVColorRange::AVCOL_RANGE_MPEG;
             (*parameters).color_primaries = ffi::AVColorPrimaries::AVCOL_PRI_BT709;
             (*parameters).color_trc = ffi::AVColorTransferCharacteristic::AVCOL_TRC_BT709;
-            (*parameters).color_space = ffi::AVColorSpace::AVCOL_SPC_BT709;
+            (*parameters).color_space = match track.codec {
+                VideoCodec::Vp8 => ffi::AVColorSpace::AVCOL_SPC_SMPTE170M,
+                VideoCodec::H264 | VideoCodec::Vp9 => ffi::AVColorSpace::AVCOL_SPC_BT709,
+            };
             if let [_, profile, _, level, ..] = track.config[..] {
                 (*parameters).profile = profile.into();
                 (*parameters).level = level.into();

@@ -99,8 +99,7 @@ pub(super) fn again(name: &'static str, settings: &VideoSettings) -> Result<Inne
         options.set(option, &value);
     }
     let encoder = video.open_with(options).map_err(refused)?;
-    let input = layout.blank();
-    Ok(Inner { encoder, layout, input })
+    Ok(Inner { encoder, layout, input: None })
 }
 
 impl Layout {
@@ -111,9 +110,15 @@ impl Layout {
     /// A picture for the encoder, its samples undefined.
     pub(super) fn blank(&self) -> frame::Video {
         let mut blank = frame::Video::new(self.pixel(), self.width, self.height);
-        blank.set_color_range(color::Range::MPEG);
-        blank.set_color_space(color::Space::BT709);
+        self.colour(&mut blank);
         blank
+    }
+
+    /// Says what the samples mean.
+    pub(super) fn colour(&self, frame: &mut frame::Video) {
+        debug_assert_eq!((frame.width(), frame.height()), (self.width, self.height));
+        frame.set_color_range(color::Range::MPEG);
+        frame.set_color_space(color::Space::BT709);
     }
 
     pub(super) fn hand_over(&self, encoder: &mut encoder::Video, input: &frame::Video) -> Result<(), Error> {

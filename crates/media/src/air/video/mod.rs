@@ -4,10 +4,14 @@
 //! [`choice`]; here is what stays the same for all of them: sizes, times, keyframes, the change of presets.
 
 mod choice;
+mod lent;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use ffmpeg_next::util::error::EAGAIN;
 use ffmpeg_next::{Packet as Raw, encoder, frame, picture};
+use pixels::convert::{to_full_bt601, to_limited};
 use pixels::{I420, Matrix, Plane, Range};
 
 use super::{Acceleration, Error, Packet, PictureTrack, Preset, Track, VideoCodec, frame_ticks};
@@ -70,11 +74,12 @@ pub struct VideoEncoder {
     after_keyframe: bool,
 }
 
-/// One of FFmpeg's encoders and the picture it is given.
+/// One of FFmpeg's encoders and how it is given pictures.
 struct Inner {
     encoder: encoder::Video,
     layout: Layout,
-    input: frame::Video,
+    /// Where pictures are copied to that can't be lent.
+    input: Option<frame::Video>,
 }
 
 impl VideoEncoder {
@@ -127,7 +132,12 @@ impl VideoEncoder {
     /// # Errors
     /// When the picture has another size or other colours than the encoder was made for, or does not come after the last one,
     /// or the encoder fails. After the last of these a new encoder can go on with the numbers.
-    pub fn encode(&mut self, picture: &I420, number: i64, force_key: bool) -> Result<Vec<Packet>, Error> {
+    pub fn encode(
+        &mut self,
+        picture: &Arc<I420>,
+        number: i64,
+        force_key: bool,
+    ) -> Result<Vec<Packet>, Error> {
         let (width, height) = (self.settings.width, self.settings.height);
         if (picture.width, picture.height) != (width, height) {
             return Err(Error::Size(picture.width, picture.height, width, height));
@@ -139,6 +149,8 @@ impl VideoEncoder {
             return Err(Error::Order(number, last));
         }
         let mut packets = Vec::with_capacity(1);
+        let recoded = (self.settings.codec == VideoCodec::Vp8).then(|| Arc::new(bt601(picture)));
+        let picture = recoded.as_ref().unwrap_or(picture);
         // Of two keyframes in a row from two encoders, a decoder could take the second for more of the first.
         if !self.after_keyframe
             && let Some((preset, next)) = self.next.take()
@@ -208,35 +220,27 @@ impl Inner {
         }
     }
 
-    fn send(&mut self, picture: &I420, number: i64, keyframe: bool) -> Result<(), Error> {
-        // The encoder may still refer to the last input, which must not be written over.
-        if !raw::is_writable(&mut self.input) {
-            self.input = self.layout.blank();
-        }
-        self.fill(picture);
-        self.input.set_pts(Some(number));
-        self.input.set_kind(if keyframe { picture::Type::I } else { picture::Type::None });
-        self.layout.hand_over(&mut self.encoder, &self.input)
+    fn send(&mut self, picture: &Arc<I420>, number: i64, keyframe: bool) -> Result<(), Error> {
+        let lendable = !self.layout.interleaved && lent::is_lendable(picture);
+        let Some(mut lent) = lendable.then(|| lent::lend(picture)).flatten() else {
+            let mut input = self.input.take().unwrap_or_else(|| self.layout.blank());
+            // The encoder may still refer to the last input, which must not be written over.
+            if !raw::is_writable(&mut input) {
+                input = self.layout.blank();
+            }
+            fill(&mut input, picture, self.layout.interleaved);
+            self.hand_over(&mut input, number, keyframe)?;
+            self.input = Some(input);
+            return Ok(());
+        };
+        self.layout.colour(&mut lent);
+        self.hand_over(&mut lent, number, keyframe)
     }
 
-    fn fill(&mut self, picture: &I420) {
-        let [y, u, v] = picture.planes();
-        let stride = self.input.stride(0);
-        copy(y, self.input.data_mut(0), stride);
-        if self.layout.interleaved {
-            let stride = self.input.stride(1);
-            let rows = self.input.data_mut(1).chunks_mut(stride);
-            for (row, (u, v)) in rows.zip(u.rows().zip(v.rows())) {
-                for (pair, (u, v)) in row.chunks_exact_mut(2).zip(u.iter().zip(v)) {
-                    pair.copy_from_slice(&[*u, *v]);
-                }
-            }
-        } else {
-            for (index, plane) in [(1, u), (2, v)] {
-                let stride = self.input.stride(index);
-                copy(plane, self.input.data_mut(index), stride);
-            }
-        }
+    fn hand_over(&mut self, input: &mut frame::Video, number: i64, keyframe: bool) -> Result<(), Error> {
+        input.set_pts(Some(number));
+        input.set_kind(if keyframe { picture::Type::I } else { picture::Type::None });
+        self.layout.hand_over(&mut self.encoder, input)
     }
 
     fn take(&mut self, settings: &VideoSettings, packets: &mut Vec<Packet>) -> Result<(), Error> {
@@ -268,6 +272,33 @@ impl Inner {
     fn finish(mut self, settings: &VideoSettings, packets: &mut Vec<Packet>) -> Result<(), Error> {
         self.encoder.send_eof().map_err(Error::Encode)?;
         self.take(settings, packets)
+    }
+}
+
+/// What VP8 means by its samples: it knows no other colours than BT.601's (RFC 6386, section 9.2).
+fn bt601(picture: &I420) -> I420 {
+    let mut recoded = to_full_bt601(picture);
+    to_limited(&mut recoded);
+    recoded
+}
+
+fn fill(input: &mut frame::Video, picture: &I420, interleaved: bool) {
+    let [y, u, v] = picture.planes();
+    let stride = input.stride(0);
+    copy(y, input.data_mut(0), stride);
+    if interleaved {
+        let stride = input.stride(1);
+        let rows = input.data_mut(1).chunks_mut(stride);
+        for (row, (u, v)) in rows.zip(u.rows().zip(v.rows())) {
+            for (pair, (u, v)) in row.chunks_exact_mut(2).zip(u.iter().zip(v)) {
+                pair.copy_from_slice(&[*u, *v]);
+            }
+        }
+    } else {
+        for (index, plane) in [(1, u), (2, v)] {
+            let stride = input.stride(index);
+            copy(plane, input.data_mut(index), stride);
+        }
     }
 }
 
