@@ -18,6 +18,8 @@ pub(crate) enum Way {
     GstreamerAir,
     /// Only the encoding, of pictures that are there.
     X264,
+    /// The same, each picture when it is shown.
+    X264Paced,
 }
 
 impl Way {
@@ -33,11 +35,21 @@ impl Way {
             Self::FfmpegAir => "ffmpeg's overlays and x264",
             Self::GstreamerAir => "GStreamer's compositor and x264enc",
             Self::X264 => "x264 alone",
+            Self::X264Paced => "x264 alone, paced",
         }
     }
 
     /// Milliseconds of processor time a frame, all threads, and the version that took them.
     pub(crate) fn cost(self, folder: &Path) -> Outcome<(f64, String)> {
+        self.cost_of(folder, None)
+    }
+
+    /// The same of what is encoded too: at so many frames a second, with that preset.
+    pub(crate) fn cost_on_air(self, folder: &Path, fps: u32, preset: &str) -> Outcome<(f64, String)> {
+        self.cost_of(folder, Some((fps, preset)))
+    }
+
+    fn cost_of(self, folder: &Path, air: Option<(u32, &str)>) -> Outcome<(f64, String)> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let peers = root.join("bench/peers");
         let mut command = match self {
@@ -54,8 +66,12 @@ impl Way {
             Self::FfmpegAir => "ffmpeg-air",
             Self::GstreamerAir => "gstreamer-air",
             Self::X264 => "x264",
+            Self::X264Paced => "x264-paced",
         };
         command.arg(word).arg(folder).env("ONAIR", super::binary());
+        if let Some((fps, preset)) = air {
+            command.env("AIR_FPS", fps.to_string()).env("AIR_PRESET", preset);
+        }
         let output = command.output();
         let output = output
             .map_err(|e| format!("{}: {e}; ./dev bench installs it", command.get_program().display()))?;

@@ -1,7 +1,10 @@
-//! What it costs to be on air, and what it costs others: the benchmark's scene at 1080p30, x264 veryfast, 4 Mbit/s, over RTMP.
+//! What it costs to be on air, and what it costs others: the benchmark's scene at 1080p30, x264 veryfast, and at 1080p60,
+//! superfast, both at 4 Mbit/s, over RTMP.
 //!
 //! The server is started as users start it; the scene is made over its API, and a sink that speaks RTMP takes what comes.
-//! `AIR_SECONDS` says for how long each part is measured (60).
+//! `AIR_SECONDS` says for how long each part is measured (60); `AIR_ONLY=cost` or `soon` does one of both parts.
+
+mod soon;
 
 use std::path::Path;
 use std::process::Command;
@@ -21,6 +24,8 @@ use crate::say;
 
 const SUBJECT: &str = "air";
 const FPS: u32 = 30;
+/// What is sent: frames a second, and how hard x264 tries.
+const SHOWS: [(u32, &str); 2] = [(FPS, "veryfast"), (60, "superfast")];
 const ROUNDS: usize = 3;
 const WARM_UP: Duration = Duration::from_secs(6);
 
@@ -30,59 +35,93 @@ pub(crate) async fn measure() -> Outcome<Vec<Row>> {
         Err(_) => 60,
     };
     let folder = tempfile::tempdir()?;
-    scene::write(folder.path())?;
-    pictures(folder.path())?;
-    let mut peers =
-        [Way::X264, Way::FfmpegAir, Way::GstreamerAir].map(|way| (way, Vec::new(), String::new()));
+    let only = std::env::var("AIR_ONLY").unwrap_or_default();
+    let mut rows = Vec::new();
+    if only != "soon" {
+        scene::write(folder.path())?;
+        for (fps, preset) in SHOWS {
+            rows.extend(cost(folder.path(), fps, preset, seconds).await?);
+        }
+        let ten = on_air(folder.path(), SHOWS[0], 10, seconds).await?;
+        let one = on_air(folder.path(), SHOWS[0], 1, seconds).await?;
+        let ratio = ten.cost / one.cost;
+        let more = Row::at_most(SUBJECT, "CPU a frame with ten destinations against one", ratio, 1.05, "×");
+        rows.push(more.against(format!("{} ms, {} ms", short(ten.cost), short(one.cost))));
+    }
+    if only != "cost" {
+        rows.extend(soon::measure().await?);
+    }
+    Ok(rows)
+}
+
+/// One show, beside its peers, which take turns.
+async fn cost(folder: &Path, fps: u32, preset: &str, seconds: u64) -> Outcome<Vec<Row>> {
+    pictures(folder, fps)?;
+    let ways = [Way::X264, Way::X264Paced, Way::FfmpegAir, Way::GstreamerAir];
+    let mut peers = ways.map(|way| (way, Vec::new(), String::new()));
+    let mut ours = Vec::new();
     for round in 1..=ROUNDS {
         for (way, costs, version) in &mut peers {
-            let (cost, told) = way.cost(folder.path())?;
-            say(&format!("air, round {round}, CPU a frame with {}: {} ms", way.name(), short(cost)));
+            let (cost, told) = way.cost_on_air(folder, fps, preset)?;
+            say(&format!(
+                "air, {fps} fps, round {round}, CPU a frame with {}: {} ms",
+                way.name(),
+                short(cost)
+            ));
             costs.push(cost);
             *version = told;
         }
+        ours.push(on_air(folder, (fps, preset), 1, seconds).await?);
     }
-    let one = on_air(folder.path(), 1, seconds).await?;
-    let ten = on_air(folder.path(), 10, seconds).await?;
-    let what = format!("1080p30 veryfast 4 Mbit/s for {seconds} s");
+    let what = format!("1080p{fps} {preset} 4 Mbit/s");
+    let lost = ours.iter().map(|one| one.lost).sum();
+    let own = median(ours.iter().map(|one| one.cost));
+    let [received, kbps] =
+        [|one: &OnAir| one.received, |one: &OnAir| one.kbps].map(|of| median(ours.iter().map(of)));
+    let memory = ours.iter().map(|one| one.memory).fold(0.0, f64::max);
     let mut rows = vec![
-        Row::at_most(SUBJECT, &format!("frames dropped or repeated, {what}"), one.lost, 0.0, ""),
-        Row::told(SUBJECT, &format!("CPU a frame on air, {what}"), format!("{} ms", short(one.cost)))
-            .against(format!("frames received: {}, kbit/s: {}", short(one.received), short(one.kbps))),
-        Row::told(SUBJECT, "peak memory on air", format!("{} MB", short(one.memory))),
+        Row::at_most(
+            SUBJECT,
+            &format!("{what}: frames dropped or repeated, {ROUNDS} × {seconds} s"),
+            lost,
+            0.0,
+            "",
+        ),
+        Row::told(SUBJECT, &format!("{what}: CPU a frame on air"), format!("{} ms", short(own)))
+            .against(format!("frames received: {}, kbit/s: {}", short(received), short(kbps))),
+        Row::told(SUBJECT, &format!("{what}: peak memory on air"), format!("{} MB", short(memory))),
     ];
     for (way, costs, version) in peers {
         let cost = median(costs);
         let peer = format!("{} ms, {version}", short(cost));
-        rows.push(
-            match way {
-                Way::X264 => {
-                    Row::at_most(SUBJECT, "CPU a frame on air against x264 alone", one.cost / cost, 1.15, "×")
-                }
-                _ => {
-                    let figure = format!("CPU a frame with {} against ours", way.name());
-                    Row::at_least(SUBJECT, &figure, cost / one.cost, 1.0, "×")
-                }
+        let row = match way {
+            Way::X264 => {
+                let figure =
+                    format!("{what}: CPU a frame on air against x264 alone, which runs without a pause");
+                Row::told(SUBJECT, &figure, format!("{}×", short(own / cost)))
             }
-            .against(peer),
-        );
+            Way::X264Paced => {
+                let figure = format!("{what}: CPU a frame on air against x264 alone, paced as on air");
+                Row::at_most(SUBJECT, &figure, own / cost, 1.15, "×")
+            }
+            _ => {
+                let figure = format!("{what}: CPU a frame with {} against ours", way.name());
+                Row::at_least(SUBJECT, &figure, cost / own, 1.0, "×")
+            }
+        };
+        rows.push(row.against(peer));
     }
-    let more = Row::at_most(
-        SUBJECT,
-        "CPU a frame with ten destinations against one",
-        ten.cost / one.cost,
-        1.05,
-        "×",
-    );
-    rows.push(more.against(format!("{} ms", short(ten.cost))));
     Ok(rows)
 }
 
 /// Frames of the scene for x264 alone.
-fn pictures(folder: &Path) -> Outcome<()> {
+fn pictures(folder: &Path, fps: u32) -> Outcome<()> {
+    /// A few more than `bench/peers/compose.py` takes.
+    const COUNT: u32 = 276;
     let mut command = Command::new(crate::compose::binary());
-    command.arg("render").arg(folder.join(Scene::Whole.file())).args(["--fps", &FPS.to_string()]);
-    let status = command.args(["--duration", "9.2", "-o"]).arg(folder.join("pictures.yuv")).status()?;
+    command.arg("render").arg(folder.join(Scene::Whole.file())).args(["--fps", &fps.to_string()]);
+    let duration = (f64::from(COUNT) / f64::from(fps)).to_string();
+    let status = command.args(["--duration", &duration, "-o"]).arg(folder.join("pictures.yuv")).status()?;
     if status.success() { Ok(()) } else { Err("onair render failed".into()) }
 }
 
@@ -99,9 +138,14 @@ struct OnAir {
 }
 
 /// Sends the scene to so many destinations.
-async fn on_air(folder: &Path, destinations: u32, seconds: u64) -> Outcome<OnAir> {
-    let fps = format!("compositor.fps={FPS}");
-    let settings = ["recording.enabled=false", "egress.allow_private=true", &fps];
+async fn on_air(
+    folder: &Path,
+    (fps, preset): (u32, &str),
+    destinations: u32,
+    seconds: u64,
+) -> Outcome<OnAir> {
+    let (rate, effort) = (format!("compositor.fps={fps}"), format!("outputs.preset={preset}"));
+    let settings = ["recording.enabled=false", "egress.allow_private=true", &rate, &effort];
     let server = Server::start(&settings).await?;
     stage(&server, folder).await?;
     let sink = Sink::new(sink::Settings::default());
@@ -135,10 +179,10 @@ async fn on_air(folder: &Path, destinations: u32, seconds: u64) -> Outcome<OnAir
     server.stop()?;
     taking.abort();
     #[expect(clippy::cast_precision_loss, reason = "frames of minutes, bytes of megabytes")]
-    let (frames, memory) = ((seconds * u64::from(FPS)) as f64, memory as f64 / 1e6);
+    let (frames, memory) = ((seconds * u64::from(fps)) as f64, memory as f64 / 1e6);
     let cost = spent.as_secs_f64() * 1000.0 / frames;
     say(&format!(
-        "air, {destinations} destinations: {} ms a frame, {} of {frames} frames received, {lost} lost",
+        "air, {fps} fps, {destinations} destinations: {} ms a frame, {} of {frames} frames received, {lost} lost",
         short(cost),
         short(received)
     ));
