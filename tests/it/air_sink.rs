@@ -9,7 +9,7 @@ use crate::tools::{lasting_port, sooner_or_later};
 
 /// A server that keeps what it receives, and its address.
 #[expect(clippy::disallowed_methods, reason = "it is the other side, which ends with the test")]
-async fn sink(settings: Settings) -> (Sink, String) {
+pub(crate) async fn sink(settings: Settings) -> (Sink, String) {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", lasting_port())).await.unwrap();
     let address = listener.local_addr().unwrap();
     let sink = Sink::new(settings);

@@ -4,10 +4,13 @@
 
 mod air;
 mod air_api;
+mod air_disk;
 mod air_faults;
+mod air_network;
 mod air_nginx;
 mod air_sink;
 mod air_twitter;
+mod air_ways;
 mod api;
 mod bad_input;
 mod browser;

@@ -470,7 +470,7 @@ async fn a_folder_that_cannot_be_written_stops_no_stream_and_recording_resumes_b
 
 /// How the disk is kept from taking more.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Full {
+pub(crate) enum Full {
     /// A small file system of its own, full to the last block.
     Disk,
     /// No file may be longer than this.
@@ -478,10 +478,10 @@ enum Full {
 }
 
 impl Full {
-    const BYTES: u64 = 3 << 20;
+    pub(crate) const BYTES: u64 = 3 << 20;
 
     /// A full disk where we may mount one, as root or in a user namespace; else files that may not grow.
-    fn here() -> Vec<(Self, Command)> {
+    pub(crate) fn here() -> Vec<(Self, Command)> {
         let confined = |program: &str, arguments: &[&str], script: &str| {
             let mut command = Command::new(tool(program));
             command.args(arguments).args(["sh", "-c", &format!("{script} && exec \"$@\""), "sh"]);
