@@ -1,4 +1,5 @@
-//! What a frame of a scene costs, what it costs others, and how soon an update is seen.
+//! What a frame of a scene costs, what it costs others, and how soon an update is seen. `COMPOSE_ONLY` asks for one of these alone:
+//! `times`, `peers` or `updates`.
 
 pub(crate) mod peers;
 pub(crate) mod scene;
@@ -19,11 +20,23 @@ const ROUNDS: usize = 5;
 const SECONDS: u32 = 8;
 
 pub(crate) async fn measure() -> Outcome<Vec<Row>> {
+    let only = std::env::var("COMPOSE_ONLY").ok();
+    let wanted = |part: &str| only.as_deref().is_none_or(|only| only == part);
     let folder = tempfile::tempdir()?;
     scene::write(folder.path())?;
-    let mut rows = times(folder.path())?;
-    rows.extend(against(folder.path())?);
-    rows.push(updates::measure().await?);
+    let mut rows = Vec::new();
+    if wanted("times") {
+        rows.extend(times(folder.path())?);
+    }
+    if wanted("peers") {
+        rows.extend(against(folder.path())?);
+    }
+    if wanted("updates") {
+        rows.push(updates::measure().await?);
+    }
+    if rows.is_empty() {
+        return Err("COMPOSE_ONLY is times, peers or updates".into());
+    }
     Ok(rows)
 }
 

@@ -17,13 +17,14 @@ use tokio::time::{interval, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::SUBJECT;
-use crate::harness::Outcome;
 use crate::harness::server::Server;
+use crate::harness::{Outcome, median};
 use crate::report::{Row, short};
 use crate::say;
 
 const FPS: f64 = 30.0;
 const UPDATES: usize = 10_000;
+const ROUNDS: usize = 3;
 /// Sides of the square and of the grid it stands on, in px.
 const SIDE: usize = 64;
 const COLUMNS: usize = 30;
@@ -33,6 +34,19 @@ const ROWS: usize = 16;
 type Sent = Arc<Mutex<Vec<SystemTime>>>;
 
 pub(super) async fn measure() -> Outcome<Row> {
+    let mut rounds = Vec::new();
+    for _ in 0..ROUNDS {
+        rounds.push(round().await?);
+    }
+    let middle = |part: fn(&(f64, f64)) -> f64| median(rounds.iter().map(part));
+    let (half, most) = (middle(|round| round.0), middle(|round| round.1));
+    let figure = "an update of a layer to its frame, 1,000 updates a second, p99";
+    let row = Row::at_most(SUBJECT, figure, most * FPS / 1000.0, 2.0, " frames");
+    Ok(row.against(format!("median {} ms, p99 {} ms at {FPS} fps", short(half), short(most))))
+}
+
+/// What half of the updates took, and 99 % of them, in ms.
+async fn round() -> Outcome<(f64, f64)> {
     let server = Server::start(&["recording.enabled=false"]).await?;
     let square = json!({
         "id": "square", "type": "overlay",
@@ -59,14 +73,14 @@ pub(super) async fn measure() -> Outcome<Row> {
         short(at(99)),
         short(at(100))
     ));
-    let figure = "an update of a layer to its frame, 1,000 updates a second, p99";
-    let row = Row::at_most(SUBJECT, figure, at(99) * FPS / 1000.0, 2.0, " frames");
-    Ok(row.against(format!("median {} ms, p99 {} ms at {FPS} fps", short(at(50)), short(at(99)))))
+    Ok((at(50), at(99)))
 }
 
 /// Sends an update every millisecond, and takes what comes back.
 async fn send(url: &str, sent: &Sent) -> Outcome<()> {
-    let (socket, _) = tokio_tungstenite::connect_async(url).await?;
+    // As browsers do: without it the client's own kernel holds small messages back until the server has answered.
+    let without_delay = true;
+    let (socket, _) = tokio_tungstenite::connect_async_with_config(url, None, without_delay).await?;
     let (mut out, mut back) = socket.split();
     let reader = tokio::task::spawn_local(async move {
         let mut acknowledged = 0;
