@@ -622,6 +622,8 @@ impl Desk {
         self.version = kept.version;
         self.shared.version.store(self.version, Ordering::SeqCst);
         self.dirty = Dirty::default();
+        // Its time may be another.
+        self.shared.reached.store(0, Ordering::Release);
         self.shared.show.store(Arc::new(show));
         self.scene = kept.scene;
         let scene = Arc::new(self.scene.clone());
