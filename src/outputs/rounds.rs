@@ -193,7 +193,9 @@ impl Shared {
             let now = if before.is_some() { None } else { since.clone() };
             slot.announced().clone_from(&now);
             if let Some(text) = text {
-                self.twitter.say(text);
+                // What is over has no picture any more.
+                let picture = since.as_ref().and_then(|_| self.frames.newest().picture);
+                self.twitter.say(text, picture.filter(|_| before.is_none()));
             }
             let this = Arc::clone(self);
             self.tasks.spawn("announced", async move {

@@ -4,7 +4,7 @@ use onair::base::clock::Clock;
 use serde_json::json;
 use sim::twitter::{Keys, Twitter};
 
-use crate::air::SMALL;
+use crate::air::{SMALL, red};
 use crate::air_nginx::Nginx;
 use crate::harness::Server;
 use crate::tools::sooner_or_later;
@@ -46,6 +46,7 @@ async fn it_is_announced_once_and_said_once_that_it_is_over() {
     // The API fails twice, and is asked again.
     twitter.fail(&[503, 500]);
     let server = Server::start(&all(&settings)).await;
+    server.ask(reqwest::Method::POST, "/stream/layers", &red()).await;
     let x = json!({"id": "x", "type": "twitter", "url": nginx.url("live"), "key": "k", "announcement": "We are live",
         "closing": "Thank you"});
     let made = server.output(&x).await;
@@ -53,6 +54,11 @@ async fn it_is_announced_once_and_said_once_that_it_is_over() {
     server.control("start").await;
     server.until_state("x", "live").await;
     sooner_or_later("it is announced", async || twitter.posts() == ["We are live"]).await;
+    let shown = twitter.pictures().remove(0).expect("a picture of the program");
+    let picture = crate::harness::decoded(&shown);
+    assert_eq!((picture.width, picture.height), (640, 360));
+    let (width, middle) = (picture.y.width as usize, picture.y.row(180));
+    assert!((70..=82).contains(&middle[width / 2]), "red, as the program: {}", middle[width / 2]);
     // A restart in between announces nothing again.
     let server = server.restart(&all(&settings)).await;
     server.until_state("x", "live").await;
@@ -66,6 +72,7 @@ async fn it_is_announced_once_and_said_once_that_it_is_over() {
     let shown = server.get("/stream/outputs/x").await;
     assert!(!shown.text().contains("sesame"));
     assert_eq!(twitter.requests(), 4);
+    assert_eq!(twitter.pictures()[1], None, "what is over has no picture");
     server.stop().await;
 }
 
@@ -98,5 +105,25 @@ async fn refusals_and_a_spent_limit_are_shown_and_the_stream_goes_on() {
     sooner_or_later("it is refused", async || error(&server).await.contains("refuses our keys")).await;
     server.until_state("x", "live").await;
     assert!(strict.posts().is_empty());
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picture_that_is_not_taken_costs_the_post_its_picture_only_and_is_shown() {
+    let nginx = Nginx::start().await;
+    let (twitter, settings) = stand_in(10, 900).await;
+    twitter.fail_uploads(403);
+    let server = Server::start(&all(&settings)).await;
+    let x = json!({"id": "x", "type": "twitter", "url": nginx.url("live"), "key": "k", "announcement": "We are live"});
+    server.output(&x).await;
+    server.control("start").await;
+    sooner_or_later("it is announced", async || twitter.posts() == ["We are live"]).await;
+    assert_eq!(twitter.pictures(), [None]);
+    sooner_or_later("it is told", async || {
+        let output = server.get("/stream/outputs/x").await.json();
+        let told = output["twitter"]["lastError"].as_str().unwrap_or_default().to_owned();
+        told.contains("the picture was not taken") && output["state"] == "live"
+    })
+    .await;
     server.stop().await;
 }

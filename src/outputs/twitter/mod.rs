@@ -1,6 +1,6 @@
 //! What is said on X when the program goes live and when it is over.
 //!
-//! One task posts what waits, one after the other, as the API's limits let it. Its failures are shown, and are all that comes
+//! The first post of a broadcast has a picture of the program with it, where that can be uploaded. One task posts what waits, one after the other, as the API's limits let it. Its failures are shown, and are all that comes
 //! of them: no output waits for it. Called by `desk`.
 
 mod limits;
@@ -10,14 +10,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::json;
+use pixels::{I420, jpeg};
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 use url::Url;
 
 use crate::base::clock::Clock;
 use crate::base::tasks::Tasks;
-use crate::egress::{Client, Request, Trust};
+use crate::egress::{Body, Client, Request, Trust, base64};
 
 pub use limits::Limits;
 pub use oauth::Keys;
@@ -43,15 +44,26 @@ pub struct Said {
 /// Cheap to clone; clones are the same.
 #[derive(Clone)]
 pub(super) struct Twitter {
-    posts: mpsc::Sender<String>,
+    posts: mpsc::Sender<Post>,
     said: Arc<Mutex<Said>>,
     able: bool,
+}
+
+/// What is to be said.
+struct Post {
+    text: String,
+    /// Shown with it, if it can be.
+    picture: Option<Arc<I420>>,
 }
 
 /// Posts that may wait.
 const WAITING: usize = 8;
 /// Bytes of an answer.
 const MOST: u64 = 64 << 10;
+/// Bytes of a picture that the API takes.
+const MOST_PICTURE: usize = 5 << 20;
+/// libjpeg's scale.
+const QUALITY: u8 = 85;
 /// Times one post is tried.
 const TRIES: u32 = 4;
 /// A post that would come later than this is not sent.
@@ -74,15 +86,15 @@ enum Tried {
 
 impl Twitter {
     pub(super) fn start(settings: Settings, client: Client, clock: Clock, tasks: &Tasks) -> Self {
-        let (posts, mut inbox) = mpsc::channel::<String>(WAITING);
+        let (posts, mut inbox) = mpsc::channel::<Post>(WAITING);
         let said = Arc::<Mutex<Said>>::default();
         let able = settings.keys.is_some();
         let desk = Desk { settings, client, clock, said: Arc::clone(&said) };
         let stop = tasks.stopping();
         tasks.spawn("twitter", async move {
             let all = async {
-                while let Some(text) = inbox.recv().await {
-                    desk.say(&text).await;
+                while let Some(post) = inbox.recv().await {
+                    desk.say(post).await;
                 }
             };
             tokio::select! {
@@ -93,11 +105,11 @@ impl Twitter {
         Self { posts, said, able }
     }
 
-    /// Posts `text` as soon as it may.
-    pub(super) fn say(&self, text: &str) {
+    /// Posts `text` as soon as it may, with `picture` if there is one.
+    pub(super) fn say(&self, text: &str, picture: Option<Arc<I420>>) {
         let failed = if !self.able {
             Some("there are no keys: set outputs.twitter.api_key and its three companions")
-        } else if self.posts.try_send(text.to_owned()).is_err() {
+        } else if self.posts.try_send(Post { text: text.to_owned(), picture }).is_err() {
             Some("too much waits to be posted already")
         } else {
             None
@@ -119,8 +131,18 @@ fn lock(said: &Mutex<Said>) -> MutexGuard<'_, Said> {
 
 impl Desk {
     /// One post, tried until it is taken, is refused, or is too late.
-    async fn say(&self, text: &str) {
+    async fn say(&self, Post { text, picture }: Post) {
         let begun = self.clock.now();
+        let (mut media, mut without) = (None, None);
+        if let Some(picture) = picture {
+            match self.upload(picture).await {
+                Ok(id) => media = Some(id),
+                Err(why) => {
+                    warn!("a post on X goes without its picture: {why}");
+                    without = Some(format!("the picture was not taken: {why}"));
+                }
+            }
+        }
         let mut pause = Duration::from_secs(1);
         for number in 1..=TRIES {
             let wait = lock(&self.said).limits.wait(self.seconds());
@@ -133,10 +155,10 @@ impl Desk {
                     Some(format!("the limit is spent: waits for {} s", wait.as_secs()));
                 tokio::time::sleep(wait).await;
             }
-            match self.once(text).await {
+            match self.once(&text, media.as_deref()).await {
                 Tried::Posted => {
                     let mut said = lock(&self.said);
-                    (said.posted, said.last_error) = (said.posted + 1, None);
+                    (said.posted, said.last_error) = (said.posted + 1, without);
                     info!("said on X that the program is on air, or over");
                     return;
                 }
@@ -155,20 +177,51 @@ impl Desk {
         lock(&self.said).last_error = Some(why.to_owned());
     }
 
-    async fn once(&self, text: &str) -> Tried {
-        let Some(keys) = &self.settings.keys else { return Tried::Never("there are no keys".to_owned()) };
-        let address = format!("{}/2/tweets", self.settings.api.trim_end_matches('/'));
-        let Ok(url) = Url::parse(&address) else {
-            return Tried::Never("the API's address is none".to_owned());
-        };
+    /// The id under which the API has the picture; tried once, for a post is not to be late for it.
+    async fn upload(&self, picture: Arc<I420>) -> Result<String, String> {
+        let coded = tokio::task::spawn_blocking(move || {
+            let mut encoder = jpeg::Encoder::new(QUALITY).map_err(|e| e.to_string())?;
+            encoder.encode(&picture).map_err(|e| e.to_string())
+        });
+        let jpeg = coded.await.map_err(|e| e.to_string())??;
+        if jpeg.len() > MOST_PICTURE {
+            return Err(format!("it has {} bytes, more than {MOST_PICTURE}", jpeg.len()));
+        }
+        let media =
+            json!({ "media": base64(&jpeg), "media_category": "tweet_image", "media_type": "image/jpeg" });
+        let answer = self.ask("/2/media/upload", &media).await?;
+        let status = answer.status;
+        if !(200..=299).contains(&status) {
+            answer.settle().await;
+            return Err(format!("the API answers {status}"));
+        }
+        let told = answer.whole().await.map_err(|e| e.to_string())?;
+        let told: Value =
+            serde_json::from_slice(&told).map_err(|_| "the API's answer is no JSON".to_owned())?;
+        let id = told["data"]["id"].as_str().filter(|id| !id.is_empty() && id.len() <= 64);
+        id.map(str::to_owned).ok_or_else(|| "the API gave it no id".to_owned())
+    }
+
+    /// A signed request.
+    async fn ask(&self, path: &str, body: &Value) -> Result<Body, String> {
+        let keys = self.settings.keys.as_ref().ok_or("there are no keys")?;
+        let address = format!("{}{path}", self.settings.api.trim_end_matches('/'));
+        let url = Url::parse(&address).map_err(|_| "the API's address is none")?;
         let nonce = uuid::Uuid::now_v7().simple().to_string();
         let header = oauth::authorization(keys, "POST", &address, &[], (&nonce, self.seconds()));
         let headers = [("authorization", header.as_str())];
         let request = Request { headers: &headers, ..Request::new(&url, Trust::Operator, MOST) };
-        let body = Bytes::from(json!({ "text": text }).to_string());
-        let answer = match self.client.post_json(request, body).await {
+        self.client.post_json(request, Bytes::from(body.to_string())).await.map_err(|e| e.to_string())
+    }
+
+    async fn once(&self, text: &str, media: Option<&str>) -> Tried {
+        let mut post = json!({ "text": text });
+        if let Some(media) = media {
+            post["media"] = json!({ "media_ids": [media] });
+        }
+        let answer = match self.ask("/2/tweets", &post).await {
             Ok(answer) => answer,
-            Err(e) => return Tried::Later(e.to_string()),
+            Err(why) => return Tried::Later(why),
         };
         let status = answer.status;
         lock(&self.said).limits.told(|name| answer.header(name), status == 429, self.seconds());

@@ -1,6 +1,6 @@
 //! A stand-in for the API of X: takes posts, checks their signatures, counts what is left of the limit.
 //!
-//! Called by tests. Answers as the real one does: 201 with the post, 401 for a signature that is wrong, old or used, 403 for
+//! Takes pictures too, as JPEGs in JSON. Called by tests. Answers as the real one does: 201 with the post, 401 for a signature that is wrong, old or used, 403 for
 //! a text that was posted just before, 429 when the limit is spent, and whatever it is told to fail with.
 
 mod signature;
@@ -43,6 +43,12 @@ struct Inner {
 #[derive(Default)]
 struct State {
     posts: Vec<String>,
+    /// JPEGs that were uploaded; the first has the id 1.
+    pictures: Vec<Vec<u8>>,
+    /// The id of each post's picture.
+    shown: Vec<Option<String>>,
+    /// What uploads are answered with, if not properly.
+    upload_failure: Option<u16>,
     requests: u64,
     nonces: Vec<String>,
     limit: u64,
@@ -52,8 +58,9 @@ struct State {
     failures: Vec<u16>,
 }
 
-/// Bytes of a post.
+/// Bytes of a post, and of a picture in base64.
 const MOST: usize = 16 << 10;
+const MOST_PICTURE: usize = 7 << 20;
 /// Seconds that a request may be old.
 const OLD: i64 = 300;
 
@@ -82,6 +89,20 @@ impl Twitter {
         self.state().failures = statuses.iter().rev().copied().collect();
     }
 
+    /// The picture that was shown with each post, oldest first.
+    pub fn pictures(&self) -> Vec<Option<Vec<u8>>> {
+        let state = self.state();
+        let picture = |id: &String| {
+            id.parse::<usize>().ok().and_then(|id| state.pictures.get(id.checked_sub(1)?).cloned())
+        };
+        state.shown.iter().map(|id| id.as_ref().and_then(picture)).collect()
+    }
+
+    /// Answers all uploads with this status from now on.
+    pub fn fail_uploads(&self, status: u16) {
+        self.state().upload_failure = Some(status);
+    }
+
     /// Serves until dropped.
     pub async fn serve(self, listener: TcpListener) {
         let Ok(address) = listener.local_addr() else { return };
@@ -102,11 +123,13 @@ impl Twitter {
         base: String,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         let (head, body) = request.into_parts();
-        let body = Limited::new(body, MOST).collect().await.map(http_body_util::Collected::to_bytes);
+        let most = if head.uri.path() == "/2/tweets" { MOST } else { MOST_PICTURE };
+        let body = Limited::new(body, most).collect().await.map(http_body_util::Collected::to_bytes);
         let url = format!("{base}{}", head.uri.path());
         let found = match (&head.method, head.uri.path(), body) {
             (&Method::POST, "/2/tweets", Ok(body)) => self.post(&head.headers, &url, &body),
-            (_, "/2/tweets", _) => (405, json!({ "title": "Method Not Allowed" })),
+            (&Method::POST, "/2/media/upload", Ok(body)) => self.upload(&head.headers, &url, &body),
+            (_, "/2/tweets" | "/2/media/upload", _) => (405, json!({ "title": "Method Not Allowed" })),
             _ => (404, json!({ "title": "Not Found" })),
         };
         Ok(self.reply(found))
@@ -119,15 +142,9 @@ impl Twitter {
         if let Some(status) = state.failures.pop() {
             return (status, json!({ "title": "told to fail" }));
         }
-        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let Some(signed) = signature::check(header, &self.0.keys, "POST", url) else {
-            return (401, json!({ "title": "Unauthorized" }));
-        };
-        let used = state.nonces.contains(&signed.nonce);
-        if used || (now - signed.seconds).abs() > OLD {
-            return (401, json!({ "title": "Unauthorized", "detail": "old, or used before" }));
+        if let Err(refused) = self.signed(&mut state, headers, url) {
+            return refused;
         }
-        state.nonces.push(signed.nonce);
         if now >= state.reset {
             (state.used, state.reset) = (0, now + 900);
         }
@@ -142,9 +159,49 @@ impl Twitter {
         if state.posts.last().is_some_and(|last| last == text) {
             return (403, json!({ "title": "Forbidden", "detail": "duplicate content" }));
         }
+        let media = post.as_ref().and_then(|post| post["media"]["media_ids"][0].as_str()).map(str::to_owned);
+        let known = |id: &String| id.parse().is_ok_and(|id: usize| (1..=state.pictures.len()).contains(&id));
+        if media.as_ref().is_some_and(|id| !known(id)) {
+            return (400, json!({ "title": "Invalid Request", "detail": "no such media" }));
+        }
         state.used += 1;
         state.posts.push(text.to_owned());
+        state.shown.push(media);
         (201, json!({ "data": { "id": state.posts.len().to_string(), "text": text } }))
+    }
+
+    fn upload(&self, headers: &HeaderMap, url: &str, body: &[u8]) -> (u16, Value) {
+        let mut state = self.state();
+        if let Some(status) = state.upload_failure {
+            return (status, json!({ "title": "told to fail" }));
+        }
+        if let Err(refused) = self.signed(&mut state, headers, url) {
+            return refused;
+        }
+        let told = serde_json::from_slice::<Value>(body).unwrap_or_default();
+        let picture = told["media"].as_str().and_then(decoded);
+        let Some(picture) = picture.filter(|picture| picture.starts_with(b"\xff\xd8")) else {
+            return (400, json!({ "title": "Invalid Request", "detail": "no JPEG" }));
+        };
+        if told["media_category"] != "tweet_image" || told["media_type"] != "image/jpeg" {
+            return (400, json!({ "title": "Invalid Request", "detail": "another kind" }));
+        }
+        state.pictures.push(picture);
+        (200, json!({ "data": { "id": state.pictures.len().to_string() } }))
+    }
+
+    /// Whether a request is signed, just now and for the first time.
+    fn signed(&self, state: &mut State, headers: &HeaderMap, url: &str) -> Result<(), (u16, Value)> {
+        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let Some(signed) = signature::check(header, &self.0.keys, "POST", url) else {
+            return Err((401, json!({ "title": "Unauthorized" })));
+        };
+        let used = state.nonces.contains(&signed.nonce);
+        if used || ((self.0.now)() - signed.seconds).abs() > OLD {
+            return Err((401, json!({ "title": "Unauthorized", "detail": "old, or used before" })));
+        }
+        state.nonces.push(signed.nonce);
+        Ok(())
     }
 
     fn reply(&self, (status, body): (u16, Value)) -> Response<Full<Bytes>> {
@@ -161,5 +218,36 @@ impl Twitter {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().expect("no code that can panic runs under this lock")
+    }
+}
+
+/// What is written in base64 (RFC 4648, section 4).
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    for four in text.trim_end_matches('=').as_bytes().chunks(4) {
+        let mut bits = 0_u32;
+        for at in 0..4 {
+            let digit =
+                four.get(at).map_or(Some(0), |digit| DIGITS.iter().position(|known| known == digit))?;
+            bits = bits << 6 | u32::try_from(digit).ok()?;
+        }
+        bytes.extend(bits.to_be_bytes()[1..four.len()].iter());
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_read_and_anything_else_is_not() {
+        for (text, bytes) in
+            [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar")]
+        {
+            assert_eq!(decoded(text).as_deref(), Some(bytes.as_bytes()), "{text}");
+        }
+        assert_eq!(decoded("Zm9*"), None);
     }
 }
