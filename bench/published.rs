@@ -10,6 +10,7 @@ mod air;
 mod bare;
 mod capture;
 mod compose;
+mod feeds;
 #[allow(dead_code, reason = "shared with the soak, which uses more of it")]
 mod harness;
 mod idle;
@@ -24,7 +25,8 @@ use std::process::ExitCode;
 use harness::Outcome;
 use report::Row;
 
-const SUBJECTS: [&str; 8] = ["viewing", "latency", "recording", "idle", "capture", "packs", "compose", "air"];
+const SUBJECTS: [&str; 9] =
+    ["viewing", "latency", "recording", "idle", "capture", "packs", "compose", "feeds", "air"];
 
 fn main() -> Outcome<ExitCode> {
     // Cargo adds --bench.
@@ -58,6 +60,7 @@ async fn measure(subject: &str) -> Outcome<Vec<Row>> {
         "capture" => capture::measure().await,
         "packs" => packs::measure(),
         "compose" => compose::measure().await,
+        "feeds" => feeds::measure().await,
         "air" => air::measure().await,
         _ => idle::measure().await,
     }

@@ -284,6 +284,7 @@ async fn program(
         keeper: keeper.clone(),
         assets: assets.clone(),
         frames,
+        players: players.clone(),
         client: client.clone(),
         clock: clock.clone(),
         tasks: tasks.clone(),

@@ -95,7 +95,12 @@ fn users(api: &Api, asset: &assets::Asset) -> Vec<String> {
     let on_air = scene.layers().into_iter().map(|layer| &**layer);
     let mut users = assets::users(asset, on_air.chain(scene.scenes().flat_map(|scene| &scene.layers)));
     let sounds = api.outputs.sources();
-    users.extend(sounds.into_iter().filter(|(_, source)| source.src == asset.id).map(|(name, _)| name));
+    users.extend(
+        sounds
+            .into_iter()
+            .filter(|(_, source)| source.src() == Some(asset.id.as_str()))
+            .map(|(name, _)| name),
+    );
     users
 }
 

@@ -26,8 +26,10 @@ pub(super) struct AudioState {
 #[serde(rename_all = "camelCase")]
 pub(super) struct AudioSource {
     source: String,
-    /// The id of an asset.
-    src: String,
+    /// The id of an asset; null for a stream.
+    src: Option<String>,
+    /// A stream that is heard while a layer shows it in full; null for an asset.
+    stream: Option<String>,
     #[serde(rename = "loop")]
     repeat: bool,
     /// 0 to 2.
@@ -87,6 +89,8 @@ pub(super) struct ProgramLevel {
 pub(super) struct NewAudio {
     /// The id of an asset; makes the source if there is none of that name.
     src: Option<String>,
+    /// Instead of it, a stream: heard while a layer shows it in full.
+    stream: Option<String>,
     #[schema(rename = "loop")]
     repeat: Option<bool>,
     /// 0 to 2.
@@ -111,7 +115,8 @@ fn shape(api: &Api, name: &str, source: &Source, levels: &Levels) -> AudioSource
     let settings = &source.settings;
     AudioSource {
         source: name.to_owned(),
-        src: source.src.clone(),
+        src: source.src().map(str::to_owned),
+        stream: source.stream().map(str::to_owned),
         repeat: source.repeat,
         volume: number(settings.volume),
         pan: number(settings.pan),
@@ -159,7 +164,8 @@ pub(super) async fn show(State(api): State<Api>) -> Json<AudioState> {
 
 /// Set a source of sound
 ///
-/// A merge patch; changes are faded. A source that is not there is made of the asset in `src`.
+/// A merge patch; changes are faded. A source that is not there is made of the asset in `src`, or of the stream in `stream`.
+/// A stream that a layer shows in full is a source of its own name by itself.
 #[utoipa::path(
     patch, path = "/stream/audio/{source}", operation_id = "set_audio", tag = "program",
     params(("source" = String, Path)), request_body = NewAudio,

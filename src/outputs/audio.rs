@@ -3,7 +3,7 @@
 //! Owns the mixer and what is set on it. The thread of `sound` mixes, once for all encodes; `listen` reads files into it. The
 //! mixer is locked for the time of ten milliseconds' sound at most. Called by `desk` and, through it, by `api`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use arc_swap::ArcSwap;
@@ -16,12 +16,25 @@ use crate::base::error::{Error, Field, Kind, Result};
 /// A source as it is set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Source {
-    /// The id of an asset.
-    pub src: String,
-    /// Whether it begins again at its end.
+    pub of: Origin,
+    /// Whether a file begins again at its end.
     pub repeat: bool,
     pub settings: Settings,
 }
+
+/// What is heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The id of an asset.
+    File(String),
+    /// A stream, while a layer shows it in full.
+    Stream(String),
+}
+
+/// How long before it is due the sound of a stream is given to the mixer, which holds what waits at that.
+const LEAD_MS: u32 = 100;
+/// Streams that are heard without being set.
+const MOST_SHOWN: usize = 16;
 
 /// How loud everything is, as it was a moment ago.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +53,8 @@ pub(super) struct Audio {
 
 struct Desk {
     sources: BTreeMap<String, Source>,
+    /// Streams that layers show, have sound, and are no source by anybody's word.
+    shown: BTreeSet<String>,
     /// Only while something is mixed.
     mixer: Option<Mixer>,
     /// Counts changes of what is read.
@@ -48,12 +63,53 @@ struct Desk {
 
 impl Audio {
     pub(super) fn new() -> Self {
-        let desk = Desk { sources: BTreeMap::new(), mixer: None, changes: 0 };
+        let desk = Desk { sources: BTreeMap::new(), shown: BTreeSet::new(), mixer: None, changes: 0 };
         Self { desk: Mutex::new(desk), levels: ArcSwap::default() }
     }
 
+    /// Those that were set.
     pub(super) fn sources(&self) -> BTreeMap<String, Source> {
         self.desk().sources.clone()
+    }
+
+    /// All that are heard: those that were set, and the streams that layers show.
+    pub(super) fn all(&self) -> BTreeMap<String, Source> {
+        let desk = self.desk();
+        let shown = desk.shown.iter().map(|name| (name.clone(), Source::of_stream(name)));
+        desk.sources.clone().into_iter().chain(shown).collect()
+    }
+
+    /// These streams are shown and have sound: each is heard, as the source of its name, unless one was set.
+    pub(super) fn show(&self, streams: &[String]) {
+        let mut desk = self.desk();
+        let set = |name: &String| {
+            let is = |source: &Source| source.of == Origin::Stream(name.clone());
+            desk.sources.contains_key(name) || desk.sources.values().any(is)
+        };
+        let shown: BTreeSet<String> =
+            streams.iter().filter(|name| !set(name)).take(MOST_SHOWN).cloned().collect();
+        if shown == desk.shown {
+            return;
+        }
+        let desk = &mut *desk;
+        let before = std::mem::replace(&mut desk.shown, shown.clone());
+        let Some(mixer) = &mut desk.mixer else { return };
+        for gone in before.difference(&shown).filter(|name| !desk.sources.contains_key(*name)) {
+            // It may have gone already.
+            let _ = mixer.remove(gone);
+        }
+        for new in shown.difference(&before) {
+            // With too many sources it is not heard.
+            let _ = mixer.add(new, Source::LIVE, Settings::default());
+        }
+    }
+
+    /// The sources that play that stream.
+    pub(super) fn of_stream(&self, stream: &str) -> Vec<String> {
+        let desk = self.desk();
+        let is = |source: &Source| matches!(&source.of, Origin::Stream(name) if name == stream);
+        let set = desk.sources.iter().filter(|(_, source)| is(source)).map(|(name, _)| name.clone());
+        set.chain(desk.shown.get(stream).cloned()).collect()
     }
 
     pub(super) fn is_mixing(&self) -> bool {
@@ -69,15 +125,23 @@ impl Audio {
     pub(super) fn set(&self, name: &str, source: Source) {
         let mut desk = self.desk();
         let before = desk.sources.insert(name.to_owned(), source.clone());
-        let same = before.is_some_and(|before| (before.src, before.repeat) == (source.src, source.repeat));
+        let was_shown = desk.shown.remove(name).then(|| Source::of_stream(name));
+        let before = before.or(was_shown);
+        let same =
+            before.as_ref().is_some_and(|before| before.of == source.of && before.repeat == source.repeat);
         if !same {
             desk.changes += 1;
         }
+        let timing = before.is_none_or(|before| before.timing() != source.timing());
         if let Some(mixer) = &mut desk.mixer {
+            if timing {
+                // There may be none.
+                let _ = mixer.remove(name);
+            }
             let set = mixer.set(name, source.settings.clone());
             if set.is_err() {
                 // Checked before: it can only be new.
-                let _ = mixer.add(name, Timing::Exact, source.settings);
+                let _ = mixer.add(name, source.timing(), source.settings);
             }
         }
     }
@@ -98,7 +162,11 @@ impl Audio {
         let mut mixer = Mixer::new(first);
         for (name, source) in &desk.sources {
             // They were checked when they were set.
-            let _ = mixer.add(name, Timing::Exact, source.settings.clone());
+            let _ = mixer.add(name, source.timing(), source.settings.clone());
+        }
+        for name in &desk.shown {
+            // With too many sources it is not heard.
+            let _ = mixer.add(name, Source::LIVE, Settings::default());
         }
         desk.mixer = Some(mixer);
         desk.changes += 1;
@@ -160,27 +228,53 @@ impl Audio {
 }
 
 impl Source {
+    const LIVE: Timing = Timing::Live { delay_ms: LEAD_MS };
+
+    /// A stream as it is heard unless something else was set.
+    pub(super) fn of_stream(name: &str) -> Self {
+        Self { of: Origin::Stream(name.to_owned()), ..Self::unset() }
+    }
+
+    fn timing(&self) -> Timing {
+        match self.of {
+            Origin::File(_) => Timing::Exact,
+            Origin::Stream(_) => Self::LIVE,
+        }
+    }
+
+    /// The id of its asset, if it is one.
+    pub fn src(&self) -> Option<&str> {
+        if let Origin::File(src) = &self.of { Some(src) } else { None }
+    }
+
+    /// Its stream, if it is one.
+    pub fn stream(&self) -> Option<&str> {
+        if let Origin::Stream(name) = &self.of { Some(name) } else { None }
+    }
+
     /// As it is shown and kept.
     pub fn document(&self) -> Value {
         let Settings { volume, pan, mute, fade_ms, duck } = &self.settings;
         let duck = duck.as_ref().map(|duck| json!({ "by": duck.by, "amountDb": short(duck.amount_db) }));
         json!({
-            "src": self.src, "loop": self.repeat, "volume": short(*volume), "pan": short(*pan), "mute": mute,
+            "src": self.src(), "stream": self.stream(), "loop": self.repeat, "volume": short(*volume), "pan": short(*pan), "mute": mute,
             "fadeMs": fade_ms, "duck": duck,
         })
     }
 
-    /// `before` with a merge patch; without one, the patch must name a `src`.
+    /// `before` with a merge patch; without one, the patch must name a `src` or a `stream`.
     ///
     /// # Errors
-    /// `Invalid` by field; `NotFound` for a source that isn't there, when no `src` is given.
+    /// `Invalid` by field; `NotFound` for a source that isn't there, when neither is given.
     pub fn patched(name: &str, before: Option<&Self>, patch: &Value) -> Result<Self> {
         let Some(patch) = patch.as_object() else { return Err(Error::invalid("body", "must be an object")) };
         if !is_name(name) {
             return Err(Error::invalid("source", "must be 1 to 64 of A-Z, a-z, 0-9, _ and -"));
         }
-        if before.is_none() && !patch.contains_key("src") {
-            let detail = format!("there is no source '{name}'; name its file in src to make one");
+        let names = |field: &str| patch.get(field).is_some_and(|value| !value.is_null());
+        if before.is_none() && !names("src") && !names("stream") {
+            let detail =
+                format!("there is no source '{name}'; name its file in src, or its stream, to make one");
             return Err(Error::new(Kind::NotFound, detail));
         }
         let mut wrong = Vec::new();
@@ -191,8 +285,13 @@ impl Source {
         for (field, value) in patch {
             match (field.as_str(), value) {
                 ("source" | "level" | "counts", _) => {}
-                ("src", Value::String(src)) => new.src.clone_from(src),
+                ("src", Value::String(src)) => new.of = Origin::File(src.clone()),
+                ("stream", Value::String(stream)) if is_name(stream) && !names("src") => {
+                    new.of = Origin::Stream(stream.clone());
+                }
+                ("src" | "stream", Value::Null) => {}
                 ("src", _) => refuse("src", "must be the id of an asset"),
+                ("stream", _) => refuse("stream", "must be the name of a stream, and src must not be there"),
                 ("loop", Value::Bool(repeat)) => new.repeat = *repeat,
                 ("loop", _) => refuse("loop", "must be true or false"),
                 ("mute", Value::Bool(mute)) => new.settings.mute = *mute,
@@ -230,7 +329,7 @@ impl Source {
     }
 
     fn unset() -> Self {
-        Self { src: String::new(), repeat: false, settings: Settings::default() }
+        Self { of: Origin::File(String::new()), repeat: false, settings: Settings::default() }
     }
 }
 
@@ -258,13 +357,13 @@ mod tests {
     fn a_patch_is_checked_by_field_and_changes_what_it_names() {
         let music =
             Source::patched("music", None, &json!({"src": "song", "volume": 0.5, "loop": true})).unwrap();
-        assert_eq!((music.src.as_str(), music.repeat, music.settings.volume), ("song", true, 0.5));
+        assert_eq!((music.src(), music.repeat, music.settings.volume), (Some("song"), true, 0.5));
         let ducked = json!({"duck": {"by": "voice", "amountDb": 12}, "fadeMs": 300, "pan": -1, "level": {}});
         let ducked = Source::patched("music", Some(&music), &ducked).unwrap();
         assert_eq!(
             ducked.document(),
             json!({
-                "src": "song", "loop": true, "volume": 0.5, "pan": -1.0, "mute": false, "fadeMs": 300,
+                "src": "song", "stream": null, "loop": true, "volume": 0.5, "pan": -1.0, "mute": false, "fadeMs": 300,
                 "duck": {"by": "voice", "amountDb": 12.0},
             })
         );
@@ -281,6 +380,8 @@ mod tests {
             (json!({"duck": {"by": "music", "amountDb": 3}}), "duck"),
             (json!({"duck": {"by": "voice", "amountDb": 99}}), "duck"),
             (json!({"src": 7}), "src"),
+            (json!({"stream": "no name"}), "stream"),
+            (json!({"stream": "cam", "src": "song"}), "stream"),
             (json!({"colour": 7}), "colour"),
             (json!(7), "body"),
         ] {
@@ -288,6 +389,27 @@ mod tests {
             assert_eq!(error.fields()[0].field, field, "{patch}");
         }
         assert_eq!(Source::patched("music", None, &json!({})).unwrap_err().kind(), Kind::NotFound);
+    }
+
+    #[test]
+    fn streams_that_are_shown_are_heard_until_somebody_says_otherwise() {
+        let audio = Audio::new();
+        audio.begin(0);
+        audio.show(&["cam".to_owned(), "cup".to_owned()]);
+        assert_eq!(audio.all().keys().collect::<Vec<_>>(), ["cam", "cup"]);
+        assert_eq!(audio.of_stream("cam"), ["cam"]);
+        assert!(audio.push("cam", 7, &[[0.5; 2]; 480]).is_some());
+        let shown = &audio.all()["cup"];
+        audio.set("cup", Source::patched("cup", Some(shown), &json!({"volume": 0.5})).unwrap());
+        let other = Source::patched("talk", None, &json!({"stream": "cam"})).unwrap();
+        assert_eq!(Source::patched("talk", None, &other.document()).unwrap(), other);
+        audio.set("talk", other);
+        audio.show(&["cam".to_owned(), "cup".to_owned()]);
+        assert_eq!(audio.all().keys().collect::<Vec<_>>(), ["cup", "talk"]);
+        assert_eq!(audio.of_stream("cam"), ["talk"]);
+        assert_eq!(audio.push("cam", 7, &[[0.5; 2]; 480]), None, "it is heard as talk");
+        audio.show(&[]);
+        assert_eq!(audio.all().len(), 2, "what was set stays");
     }
 
     #[test]

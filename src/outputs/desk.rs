@@ -31,6 +31,7 @@ use crate::base::tasks::Tasks;
 use crate::compose::assets::Assets;
 use crate::compose::{Frames, Keeper};
 use crate::egress::{self, Trust};
+use crate::players::Players;
 use crate::store::{Change, Collection, Store};
 
 /// What all of this part shares.
@@ -40,6 +41,7 @@ pub(super) struct Shared {
     pub(super) keeper: Keeper,
     pub(super) assets: Assets,
     pub(super) frames: Frames,
+    pub(super) players: Players,
     pub(super) client: egress::Client,
     pub(super) clock: Clock,
     pub(super) tasks: Tasks,

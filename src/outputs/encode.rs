@@ -48,10 +48,8 @@ impl Work {
     /// Encodes until the lane is over.
     pub(super) fn run(self) {
         let _over = Over(Arc::clone(&self.lane));
-        let mut first = self.frames.newest();
-        if first.picture.is_none() {
-            first = self.frames.after(first.number, FIRST);
-        }
+        // The clock begins with a frame, so that each is sent with the time it was made for, and the sound with it.
+        let first = self.frames.after(self.frames.newest().number, FIRST);
         let now = self.clock.now();
         self.lane.begin(now, self.clock.wall());
         let mut run = Run {

@@ -33,6 +33,7 @@ use crate::base::tasks::Tasks;
 use crate::compose::assets::Assets;
 use crate::compose::{Frames, Keeper, State as ShowState};
 use crate::egress::{self, Trust};
+use crate::players::Players;
 use crate::store::{Change, Collection, Store};
 
 /// What it needs of the rest.
@@ -42,6 +43,7 @@ pub struct Parts {
     pub keeper: Keeper,
     pub assets: Assets,
     pub frames: Frames,
+    pub players: Players,
     pub client: egress::Client,
     pub clock: Clock,
     pub tasks: Tasks,
@@ -80,7 +82,7 @@ impl Outputs {
     /// # Errors
     /// `Invalid` for an address in the settings that is none; `Internal` when what the store holds can't be read.
     pub async fn start(parts: Parts) -> Result<Self> {
-        let Parts { settings, store, keeper, assets, frames, client, clock, tasks } = parts;
+        let Parts { settings, store, keeper, assets, frames, players, client, clock, tasks } = parts;
         let (events, _) = broadcast::channel(256);
         let twitter = Twitter::start(settings.twitter.clone(), client.clone(), clock.clone(), &tasks);
         let slate = Arc::new(Slate::new(settings.defaults.width, settings.defaults.height));
@@ -90,6 +92,7 @@ impl Outputs {
             keeper,
             assets,
             frames,
+            players,
             client,
             clock,
             tasks: tasks.clone(),
@@ -237,7 +240,7 @@ impl Outputs {
 
     /// What is heard in the program, by name.
     pub fn sources(&self) -> BTreeMap<String, Source> {
-        self.0.audio.sources()
+        self.0.audio.all()
     }
 
     /// How loud it is.
@@ -250,20 +253,27 @@ impl Outputs {
         self.0.readers.failures()
     }
 
-    /// Changes a source of sound by a merge patch; one with a `src` is made if there is none of that name.
+    /// Changes a source of sound by a merge patch; one with a `src` or a `stream` is made if there is none of that name.
     ///
     /// # Errors
     /// `Invalid` by field; `NotFound`; `Conflict` when there are too many; `Unavailable` while the store is away.
     pub async fn set_source(&self, name: &str, patch: &Value) -> Result<Source> {
         let shared = &self.0;
         let _changing = shared.changing().await?;
-        let sources = shared.audio.sources();
-        let source = Source::patched(name, sources.get(name), patch)?;
+        let (sources, all) = (shared.audio.sources(), shared.audio.all());
+        let source = Source::patched(name, all.get(name), patch)?;
+        let twice = |(other, set): (&String, &Source)| other != name && set.of == source.of;
+        if source.stream().is_some() && sources.iter().any(twice) {
+            let detail = "another source plays that stream already";
+            return Err(Error::new(Failed::Conflict, detail));
+        }
         if !sources.contains_key(name) && sources.len() >= MOST_SOURCES {
             let detail = format!("there are {MOST_SOURCES} sources of sound, which is the most");
             return Err(Error::new(Failed::Conflict, detail));
         }
-        if patch.get("src").is_some() && shared.assets.one(&source.src).await.is_err() {
+        if let Some(src) = source.src().filter(|_| patch.get("src").is_some())
+            && shared.assets.one(src).await.is_err()
+        {
             return Err(Error::invalid("src", "must be the id of an asset"));
         }
         let (id, value) = (name.to_owned(), source.document());

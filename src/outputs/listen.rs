@@ -61,8 +61,9 @@ impl Readers {
             return;
         }
         for (name, source) in audio.sources() {
-            let Some(path) = file(&source.src) else {
-                lock(&self.failures).insert(name, format!("there is no asset '{}'", source.src));
+            let Some(src) = source.src() else { continue };
+            let Some(path) = file(src) else {
+                lock(&self.failures).insert(name, format!("there is no asset '{src}'"));
                 continue;
             };
             let stop = Arc::<AtomicBool>::default();

@@ -36,7 +36,7 @@ mod sound;
 mod stamp;
 mod twitter;
 
-pub use audio::{Levels, Source};
+pub use audio::{Levels, Origin, Source};
 pub use definition::{Defaults, Definition, Kind, Recipe};
 pub use destination::Shown;
 pub use governor::Effort;

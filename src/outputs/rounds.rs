@@ -38,6 +38,7 @@ impl Shared {
             if !over && self.keeper.composes() {
                 self.announce();
             }
+            self.audio.show(&self.heard());
             let file = |id: &str| self.assets.file(id).map(|(_, path)| path);
             self.readers.settle(&self.audio, file, &self.tasks);
             if over && (!running || late) {
@@ -87,6 +88,12 @@ impl Shared {
         running
     }
 
+    /// Streams that layers show, and that have sound.
+    fn heard(&self) -> Vec<String> {
+        let players = self.players.all();
+        players.iter().filter(|player| player.has_sound()).map(|player| player.name.clone()).collect()
+    }
+
     /// Sound is made while a lane has it, also after the thread that made it has failed.
     fn sound(&self) {
         if !self.lanes().iter().any(|lane| lane.recipe.sound.is_some()) {
@@ -94,6 +101,7 @@ impl Shared {
         }
         let work = sound::Work {
             audio: Arc::clone(&self.audio),
+            players: self.players.clone(),
             lanes: Arc::clone(&self.lanes),
             running: Arc::clone(&self.sounding),
             meters: Arc::clone(&self.meters),

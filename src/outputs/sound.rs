@@ -16,6 +16,7 @@ use super::meters::Meters;
 use crate::base::clock::{Clock, Monotonic};
 use crate::base::error::Result;
 use crate::base::tasks::Tasks;
+use crate::players::Players;
 
 /// What the thread works with.
 #[derive(Clone)]
@@ -25,6 +26,7 @@ pub(super) struct Work {
     pub(super) lanes: Arc<Mutex<Vec<Arc<Lane>>>>,
     /// Whether the thread is there.
     pub(super) running: Arc<AtomicBool>,
+    pub(super) players: Players,
     pub(super) meters: Arc<Meters>,
     pub(super) clock: Clock,
 }
@@ -41,6 +43,9 @@ const BLOCK: usize = 480;
 const REST: Duration = Duration::from_millis(10);
 /// Between two looks at the meters.
 const LOOK: Duration = Duration::from_millis(200);
+/// The sound of streams is given to the mixer so long before it is due: what the mixer holds, less half of what comes at once, and
+/// what is between the mixing of a sample and its time.
+const LEAD: Duration = Duration::from_millis(85);
 /// Further behind than this, the time in between is left out.
 const BEHIND: i64 = 2 * RATE as i64;
 /// The encoder's tables and the mixer's stretches.
@@ -78,6 +83,7 @@ impl Work {
                 voices.clear();
             }
             self.keep(&mut voices, &lanes, (begun, next));
+            self.hear(now);
             while next + (BLOCK as i64) <= due {
                 self.audio.mix(&mut block);
                 next += BLOCK as i64;
@@ -90,6 +96,23 @@ impl Work {
             std::thread::sleep(REST);
         }
         self.audio.end();
+    }
+
+    /// Gives the mixer the sound of streams that layers show.
+    fn hear(&self, now: Monotonic) {
+        for player in self.players.all() {
+            let names = self.audio.of_stream(&player.name);
+            if names.is_empty() {
+                continue;
+            }
+            for heard in player.listen(now + LEAD) {
+                let number = samples(heard.due.since(Monotonic::default()));
+                for name in &names {
+                    // It may have been taken away meanwhile.
+                    let _ = self.audio.push(name, number, &heard.samples);
+                }
+            }
+        }
     }
 
     /// The lanes that have sound; `None`, and this ends, when there are none.

@@ -98,6 +98,8 @@ const PICTURES: usize = 12;
 /// Sound that waits, in samples: what is read ahead, and what is kept at most.
 const SOUND: usize = 2 * RATE as usize;
 const MOST_SOUND: usize = 6 * RATE as usize;
+/// Sound is too late for anybody so long after its time.
+const OVER: Duration = Duration::from_millis(200);
 /// Sound is decoded for so long after it was asked for.
 const LISTENED: Duration = Duration::from_secs(1);
 /// So many damaged in a row, and it is no video.
@@ -151,7 +153,8 @@ impl Player {
 
     /// The sound that is due until `until`. Asking is what keeps it being decoded.
     pub fn listen(&self, until: Monotonic) -> Vec<Heard> {
-        self.listened.store(ms(self.parts.clock.now()).max(1), Ordering::Relaxed);
+        let now = self.parts.clock.now();
+        self.listened.store(ms(now).max(1), Ordering::Relaxed);
         let mut stage = self.stage();
         let mut heard = Vec::new();
         while let Some(block) = stage.sound.front() {
@@ -160,7 +163,10 @@ impl Player {
                 break;
             }
             let samples = stage.sound.pop_front().map(|block| block.samples).unwrap_or_default();
-            heard.push(Heard { due, samples });
+            // What is over was read before anybody listened.
+            if due + OVER >= now {
+                heard.push(Heard { due, samples });
+            }
         }
         heard
     }
@@ -322,7 +328,8 @@ impl Player {
             stage.timeline.reopened(pace);
         }
         let (coded, queue) = bounded(reader::WAITING, Full::DropNewest, self.own.dropped.clone());
-        let reader = Reader { tape, voice, pace, coded, player: Arc::clone(self), stop: stop.clone() };
+        let (unheard, player, stop) = (VecDeque::new(), Arc::clone(self), stop.clone());
+        let reader = Reader { tape, voice, unheard, pace, coded, player, stop };
         let started = self.parts.tasks.thread("play-read", READER_STACK, move || reader.run());
         started.map_err(|e| e.detail().to_owned())?;
         let pictures = self.decode(&queue, &mut screen, supply.mark());

@@ -3,6 +3,7 @@
 //! What waits to be taken is bounded. A source that comes in its own time is not held up: what does not fit is left out up to the
 //! next keyframe, and counted.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,11 +17,15 @@ use crate::streams::{Pace, Stop};
 
 /// What waits to be decoded: a second or two.
 pub(super) const WAITING: Bound = Bound { items: 120, weight: 24 << 20 };
+/// Parts of the sound that are kept while nobody listens: what may be read ahead.
+const UNHEARD: usize = 400;
 const REST: Duration = Duration::from_millis(5);
 
 pub(super) struct Reader {
     pub(super) tape: Tape,
     pub(super) voice: Option<Voice>,
+    /// Sound that nobody has listened to yet: it may be read some time before it is due.
+    pub(super) unheard: VecDeque<Coded>,
     pub(super) pace: Pace,
     pub(super) coded: Sender<Coded>,
     pub(super) player: Arc<Player>,
@@ -42,7 +47,7 @@ impl Reader {
                 break None;
             }
             match coded.track {
-                Track::Sound => self.hear(&coded),
+                Track::Sound => self.hear(coded),
                 Track::Picture if skipping && !coded.is_key() => self.player.left_out(),
                 Track::Picture => match self.give(coded) {
                     Some(fits) => skipping = !fits,
@@ -55,14 +60,19 @@ impl Reader {
         }
     }
 
-    fn hear(&mut self, coded: &Coded) {
+    fn hear(&mut self, coded: Coded) {
         let Some(voice) = &mut self.voice else { return };
+        self.unheard.push_back(coded);
         if !self.player.is_listened_to() {
+            let over = self.unheard.len().saturating_sub(UNHEARD);
+            self.unheard.drain(..over);
             return;
         }
-        // Sound that can't be decoded is silence.
-        if let Ok(blocks) = voice.hear(coded) {
-            self.player.hear(blocks);
+        for coded in self.unheard.drain(..) {
+            // Sound that can't be decoded is silence.
+            if let Ok(blocks) = voice.hear(&coded) {
+                self.player.hear(blocks);
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sim::fault::Fault;
 
+use crate::air::files;
 use crate::follow::Twitch;
 use crate::harness::{Server, eventually, number};
 use crate::pull_hls::{file, serve};
@@ -198,5 +199,96 @@ async fn each_source_has_its_own_matrix_and_range_and_is_shown_in_true_colours()
         })
         .await;
     }
+    server.stop().await;
+}
+
+/// When something begins that was not there before, in seconds; `every` is the time of one of them.
+fn onsets(loud: impl Iterator<Item = bool>, every: f64) -> Vec<f64> {
+    let mut before = true;
+    let mut found = Vec::new();
+    for (at, now) in (0_u32..).zip(loud) {
+        if now && !before {
+            found.push(f64::from(at) * every);
+        }
+        before = now;
+    }
+    found
+}
+
+/// What FFmpeg makes of a file, as bytes.
+async fn decoded(file: &Path, output: &[&str]) -> Vec<u8> {
+    let mut command = Command::new(tool("ffmpeg"));
+    command.args(["-nostdin", "-v", "error", "-i"]).arg(file).args(output).arg("-");
+    Program::start(&mut command).success().await
+}
+
+/// Times of flashes and of beeps in a file of the program, from its beginning.
+async fn flashes_and_beeps(file: &Path) -> (Vec<f64>, Vec<f64>) {
+    let grey = ["-fps_mode", "cfr", "-r", "30", "-vf", "scale=16:16", "-pix_fmt", "gray", "-f", "rawvideo"];
+    let pictures = decoded(file, &grey).await;
+    let bright = |picture: &[u8]| picture.iter().map(|luma| u32::from(*luma)).sum::<u32>() > 256 * 128;
+    let flashes = onsets(pictures.chunks_exact(256).map(bright), 1.0 / 30.0);
+    let mono = ["-af", "aresample=async=1:first_pts=0", "-ac", "1", "-ar", "48000", "-f", "s16le"];
+    let samples = decoded(file, &mono).await;
+    let loud = |stretch: &[u8]| {
+        let samples = stretch.as_chunks().0.iter().map(|sample| i16::from_le_bytes(*sample));
+        samples.map(i16::unsigned_abs).max().unwrap_or(0) > 3000
+    };
+    // By the millisecond; what is quiet for less is still the same beep.
+    let mut quiet = 0;
+    let sounding = samples.chunks_exact(96).map(|stretch| {
+        quiet = if loud(stretch) { 0 } else { quiet + 1 };
+        quiet < 100
+    });
+    (flashes, onsets(sounding, 0.001))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sound_of_a_stream_that_is_shown_is_in_the_program_in_step_with_its_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let film = folder.path().join("film.mp4");
+    let mut command = Command::new(tool("ffmpeg"));
+    let picture = "color=c=black:s=320x180:r=30:d=12,drawbox=c=white:t=fill:enable='lt(mod(t,1),0.4)'";
+    let sound = "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.4)':s=44100:d=12";
+    command.args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound]);
+    command.args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"]);
+    Program::start(command.arg(&film)).success().await;
+    let film = std::fs::read(&film).unwrap();
+    let address = serve(BTreeMap::from([("/film.mp4".to_owned(), file("video/mp4", film))])).await;
+    let more = [("outputs.bitrate", "800"), ("outputs.preset", "ultrafast")];
+    let server = Server::start(&[&SMALL[..], &more].concat()).await;
+    let stream = json!({"url": format!("{address}/film.mp4"), "name": "stage"});
+    assert_eq!(server.post_json("/api/streams", &stream).await.status, 201);
+    shows(&server, &whole("stage")).await;
+    server.output(&json!({"id": "near", "type": "file", "name": "show"})).await;
+    server.control("start").await;
+    is_in_state(&server, "stage", "playing").await;
+    server.on_air_for(330.0).await;
+    let audio = server.get("/stream/audio").await.json();
+    let source =
+        audio["sources"].as_array().unwrap().iter().find(|source| source["source"] == "stage").unwrap();
+    assert_eq!(
+        (&source["stream"], &source["src"], &source["volume"]),
+        (&json!("stage"), &Value::Null, &json!(1.0))
+    );
+    assert!(source["level"].is_object(), "{audio}");
+    let muted = server.ask(Method::PATCH, "/stream/audio/stage", &json!({"mute": true})).await;
+    assert_eq!(muted.status, 200, "{}", muted.text());
+    server.on_air_for(150.0).await;
+    server.control("stop").await;
+    server.until_state("near", "idle").await;
+    let file = files(&server.folder().join("recordings"), "show").pop().unwrap();
+    let (flashes, beeps) = flashes_and_beeps(&file).await;
+    assert!(flashes.len() >= 12 && beeps.len() >= 8, "{flashes:?} {beeps:?}");
+    assert!(beeps.len() <= flashes.len() - 3, "muted, it is not heard: {flashes:?} {beeps:?}");
+    let apart = |beep: &f64| {
+        let near = |a: &f64, b: &f64| (a - beep).abs().total_cmp(&(b - beep).abs());
+        beep - flashes.iter().copied().min_by(near).unwrap()
+    };
+    // A busy machine shows a picture late now and then; the first beep may be cut.
+    let mut apart: Vec<f64> = beeps[1..].iter().map(apart).collect();
+    apart.sort_by(f64::total_cmp);
+    let middle = apart[apart.len() / 2];
+    assert!(middle.abs() <= 0.04, "sound is {middle} s after its picture: {apart:?}");
     server.stop().await;
 }

@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn the_newest_that_is_due_within_half_a_frame_is_shown() {
         for (beat, chosen) in
-            [(0, None), (80, None), (85, Some(0)), (130, Some(1)), (175, Some(2)), (900, Some(2))]
+            [(0, None), (70, None), (85, Some(0)), (130, Some(1)), (175, Some(2)), (900, Some(2))]
         {
             let mut line = Beat::new(Duration::from_millis(40));
             let due = [100_000, 140_000, 180_000].map(at);
