@@ -28,7 +28,9 @@ impl World {
 
     /// Channels that show games with their HUDs; what packs know of them is in [`World::packs`].
     pub(super) async fn huds(channels: u32, rendition: &str) -> Outcome<Self> {
-        Self::of(channels, rendition, &["--films".as_ref(), "hud".as_ref()]).await
+        // Short matches: events are not what is measured, and the films are made in a minute.
+        let films = ["--films", "hud", "--match-seconds", "64"].map(OsStr::new);
+        Self::of(channels, rendition, &films).await
     }
 
     async fn of(channels: u32, rendition: &str, films: &[&OsStr]) -> Outcome<Self> {

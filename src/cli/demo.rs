@@ -13,7 +13,7 @@ use pixels::{I420, Matrix, Range};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sim::hud::portraits;
-use sim::hud::{Drawing, Game, Stage};
+use sim::hud::{Drawing, Game, Match, Stage};
 use sim::picture::{Kind, TestPicture};
 use sim::world::{self, World};
 use tokio::net::TcpListener;
@@ -149,8 +149,8 @@ enum Show {
 }
 
 impl Show {
-    /// Long enough to look real, short enough that a goal falls in the first minute.
-    const MATCH: Duration = Duration::from_secs(180);
+    /// As short as one can be of which packs tell all that happens.
+    const MATCH: Duration = Match::FOLLOWED;
 
     const fn size(self) -> (u32, u32) {
         match self {

@@ -58,9 +58,17 @@ pub(super) struct Sim {
     /// Video file the channels show (its first 8 s, again and again); may be repeated [default: drawn clips]
     #[arg(long, value_name = "FILE")]
     video: Vec<PathBuf>,
-    /// What is drawn: test pictures, or games with their HUDs (matches of 64 s, football and Dota in turn)
+    /// What is drawn: test pictures, or games with their HUDs (football and Dota in turn)
     #[arg(long, value_enum, default_value_t = Films::Tests, conflicts_with = "video")]
     films: Films,
+    /// How long a game's match lasts: in shorter ones its clock runs too fast for events to be found
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = Films::MATCH,
+        value_parser = clap::value_parser!(u32).range(32..=3600)
+    )]
+    match_seconds: u32,
     /// Write the drawn heroes' portraits into this folder, for onair pack fetch dota2 --from
     #[arg(long, value_name = "DIR")]
     write_portraits: Option<PathBuf>,
@@ -95,10 +103,15 @@ enum Films {
 }
 
 impl Films {
-    /// Different matches that there are.
-    const MATCHES: u32 = 4;
-    /// Times 8 s: how long a match is.
-    const STEPS: u32 = 8;
+    /// Seconds; as [`sim::hud::Match::FOLLOWED`].
+    const MATCH: u32 = 424;
+    /// Films are multiples of it, in seconds.
+    const STEP: u32 = 8;
+
+    /// Different matches that there are: long ones are dear to make and to keep.
+    const fn matches(seconds: u32) -> u32 {
+        if seconds < Self::MATCH / 2 { 4 } else { 2 }
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -163,7 +176,9 @@ impl Sim {
             settings.clips = self.video.iter().cloned().map(Clip::File).collect();
         }
         if self.films == Films::Hud {
-            (settings.clips, settings.loop_steps) = (Clip::huds(Films::MATCHES), Films::STEPS);
+            let seconds = self.match_seconds;
+            settings.clips = Clip::huds(Films::matches(seconds));
+            settings.loop_steps = seconds.div_ceil(Films::STEP);
         }
         if !self.renditions.is_empty() {
             let known: Vec<_> = settings.ladder.iter().map(|rendition| rendition.id.clone()).collect();

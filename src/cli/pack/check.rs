@@ -36,14 +36,17 @@ pub(super) struct Check {
     /// So many drawn pictures of each size, of screens that are known to the program (dota2, fifa20)
     #[arg(long, value_name = "N", conflicts_with_all = ["frames", "stored", "baseline"])]
     drawn: Option<u64>,
+    /// So many drawn pictures of each size of anything but a known screen: none may be accepted; "auto" tries all packs
+    #[arg(long, value_name = "N", conflicts_with_all = ["frames", "stored", "baseline", "drawn"])]
+    others: Option<u64>,
     /// Which drawn pictures
-    #[arg(long, default_value_t = 1, requires = "drawn")]
+    #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Lines of drawn pictures
-    #[arg(long, value_delimiter = ',', default_value = "360,480,720,1080", requires = "drawn")]
+    /// Lines of drawn pictures [default: 360,480,720,1080; with --others: 720]
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["frames", "stored"])]
     heights: Vec<u32>,
     /// Print the result of drawn pictures as a Markdown table
-    #[arg(long, requires = "drawn")]
+    #[arg(long, conflicts_with_all = ["frames", "stored"])]
     markdown: bool,
     /// What the last version did, and where this one's result goes [default: check.json beside the pictures]
     #[arg(long, value_name = "FILE")]
@@ -70,6 +73,9 @@ impl Check {
         let packs = chosen(&library, &self.id)?;
         if let Some(count) = self.drawn {
             return self.drawn(&library, count);
+        }
+        if let Some(count) = self.others {
+            return Ok(self.others(&packs, count));
         }
         let (folder, labels) = match (&self.frames, self.stored) {
             (Some(folder), _) => (folder.clone(), labels(folder)?),
@@ -106,7 +112,7 @@ impl Check {
     }
 
     fn drawn(&self, library: &Library, count: u64) -> Result<ExitCode> {
-        let wanted = Wanted { count, seed: self.seed, heights: self.heights.clone(), verbose: self.verbose };
+        let wanted = self.wanted(count, &[360, 480, 720, 1080]);
         let reports = drawn::measure(library, &self.id, &wanted, |line| say(&line))?;
         if self.markdown {
             print(&drawn::markdown(&self.id, &wanted, &reports));
@@ -116,6 +122,26 @@ impl Check {
             print(&format!("{height} lines\n{}\n", table(report)));
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn others(&self, packs: &[Arc<Pack>], count: u64) -> ExitCode {
+        let wanted = self.wanted(count, &[720]);
+        let mut all = 0;
+        for (height, accepted) in drawn::others(packs, &wanted, |line| say(&line)) {
+            let ids: Vec<&str> = packs.iter().map(|pack| &*pack.id).collect();
+            print(&format!(
+                "{accepted} of {count} drawn pictures of something else, {height} lines, seed {}, accepted by {}.",
+                self.seed,
+                ids.join(" or ")
+            ));
+            all += accepted;
+        }
+        if all == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    fn wanted(&self, count: u64, usual: &[u32]) -> Wanted {
+        let heights = if self.heights.is_empty() { usual.to_vec() } else { self.heights.clone() };
+        Wanted { count, seed: self.seed, heights, verbose: self.verbose }
     }
 
     /// Holds the result against the last version's, and keeps it unless it is worse.

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use packs::check::{Expected, Report};
 use packs::{Files, Pack, Session, Tools};
+use pixels::I420;
 use sim::hud::{Kind, Samples, Truth, portraits};
 
 use crate::base::clock::Clock;
@@ -57,6 +59,60 @@ pub(super) fn measure(
         }
     }
     Ok(reports)
+}
+
+/// How many pictures of something else are accepted by any of `packs`, by their lines. One in [`WAYS`] is drawn and coded, and then
+/// shown in all ways.
+pub(super) fn others(
+    packs: &[Arc<Pack>],
+    wanted: &Wanted,
+    mut tell: impl FnMut(String),
+) -> BTreeMap<u32, u64> {
+    let mut tools = Tools::default();
+    let mut all = BTreeMap::new();
+    for height in &wanted.heights {
+        let mut samples = Samples::new(wanted.seed).kinds(&[Kind::Other]).heights(&[*height]);
+        let accepted = all.entry(*height).or_default();
+        for number in 0..wanted.count.div_ceil(WAYS) {
+            let sample = samples.sample(number);
+            for way in 0..WAYS.min(wanted.count - number * WAYS) {
+                let picture = shown(&sample.picture, way);
+                let by = packs.iter().filter(|pack| {
+                    let one = std::slice::from_ref(*pack);
+                    Session::default().read(one, &picture, &mut tools, &|| Duration::ZERO).reading.is_some()
+                });
+                let by: Vec<&str> = by.map(|pack| &*pack.id).collect();
+                *accepted += u64::from(!by.is_empty());
+                if wanted.verbose && !by.is_empty() {
+                    tell(format!("{height} lines, {number}, way {way}: accepted by {}", by.join(", ")));
+                }
+            }
+        }
+    }
+    all
+}
+
+/// As drawn, mirrored, upside down, moved to the side, in other colours.
+const WAYS: u64 = 5;
+
+fn shown(picture: &I420, way: u64) -> I420 {
+    let mut out = picture.clone();
+    for plane in out.planes_mut() {
+        let (stride, width) = (plane.stride, plane.width as usize);
+        for row in plane.data.chunks_exact_mut(stride) {
+            match way {
+                1 => row[..width].reverse(),
+                3 => row[..width].rotate_left(width / 7),
+                4 => row[..width].iter_mut().for_each(|sample| *sample = 255 - *sample),
+                _ => {}
+            }
+        }
+        if way == 2 {
+            let rows: Vec<Vec<u8>> = plane.data.chunks_exact(stride).rev().map(<[u8]>::to_vec).collect();
+            plane.data.chunks_exact_mut(stride).zip(rows).for_each(|(to, from)| to.copy_from_slice(&from));
+        }
+    }
+    out
 }
 
 /// What `pack` should read where `truth` stands.

@@ -49,6 +49,8 @@ pub(super) enum Plan {
 impl Match {
     /// Shorter ones would have no room for what happens.
     pub const SHORTEST: Duration = Duration::from_secs(32);
+    /// In shorter ones a football clock runs faster than any game's, so that packs take what it shows for another time's.
+    pub const FOLLOWED: Duration = Duration::from_secs(424);
 
     /// The match of that seed, its whole time pressed into `length` (at least [`Self::SHORTEST`]; hours at most).
     #[must_use]
