@@ -50,7 +50,8 @@ impl Default for Room {
 }
 
 impl Room {
-    const BYTES: usize = 128 << 20;
+    /// When 500 games begin to be followed all their pictures are pending: more would take most of the program's memory.
+    const BYTES: usize = 64 << 20;
 
     /// Bytes that are taken.
     pub(super) const fn taken(&self) -> usize {
