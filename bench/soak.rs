@@ -1,7 +1,8 @@
-//! Hours of load with faults: `./dev soak`, or `SOAK_MINUTES=5 cargo bench --bench soak`; `SOAK_ONLY=push` or `capture`
-//! does one of its two parts.
+//! Hours of load with faults: `./dev soak`, or `SOAK_MINUTES=5 cargo bench --bench soak`; `SOAK_ONLY=push`, `capture`
+//! or `air` does one of its parts.
 //!
-//! First what is pushed to us, here; then what we fetch (`soak_capture`), `SOAK_CHANNELS` (500) of it. Publishers that
+//! First what is pushed to us, here; then what we fetch (`soak_capture`), `SOAK_CHANNELS` (500) of it; then what we send (`soak_air`).
+//! Publishers that
 //! stay, that come and go, whose streams are deleted under them, whose pictures change size; viewers who watch, leave,
 //! dawdle or never read; input of every wrong kind. At the end every frame the server took must be in a file, and
 //! memory, descriptors and panics must be as if nothing had been. Ends with 1 when they are not.
@@ -10,6 +11,7 @@
 
 #[allow(dead_code, reason = "shared with the published benchmarks, which use more of it")]
 mod harness;
+mod soak_air;
 mod soak_capture;
 
 use std::cell::Cell;
@@ -50,11 +52,15 @@ fn main() -> Outcome<ExitCode> {
     let channels: u32 = std::env::var("SOAK_CHANNELS").unwrap_or_else(|_| "500".to_owned()).parse()?;
     let only = std::env::var("SOAK_ONLY").unwrap_or_default();
     let mut mistakes = Vec::new();
-    if only != "capture" {
+    let wanted = |part: &str| only.is_empty() || only == part;
+    if wanted("push") {
         mistakes.extend(clients.block_on(&runtime, soak(time))?);
     }
-    if only != "push" {
+    if wanted("capture") {
         mistakes.extend(clients.block_on(&runtime, soak_capture::soak(time, channels))?);
+    }
+    if wanted("air") {
+        mistakes.extend(clients.block_on(&runtime, soak_air::soak(time))?);
     }
     mistakes.iter().for_each(|mistake| say(&format!("FAILED: {mistake}")));
     Ok(if mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
