@@ -22,7 +22,8 @@ pub(crate) fn below(folder: &Path) -> Outcome<Vec<PathBuf>> {
 /// Frames of that video and what they are coded as.
 pub(crate) fn probe(file: &Path) -> Outcome<(u64, String)> {
     let show = "stream=codec_name,nb_read_packets";
-    let arguments = ["-v", "error", "-count_packets", "-show_entries", show, "-of", "csv=p=0"];
+    let arguments =
+        ["-v", "error", "-select_streams", "v", "-count_packets", "-show_entries", show, "-of", "csv=p=0"];
     let output =
         Command::new("ffprobe").args(arguments).arg(file).output().map_err(|e| format!("ffprobe: {e}"))?;
     let told = String::from_utf8(output.stdout)?;
