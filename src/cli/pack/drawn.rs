@@ -92,7 +92,7 @@ pub(super) fn others(
     all
 }
 
-/// As drawn, mirrored, upside down, moved to the side, in other colours.
+/// As drawn, mirrored, faint, moved to the side, in other colours. Not upside down: what is torn off a HUD would be at the top again.
 const WAYS: u64 = 5;
 
 fn shown(picture: &I420, way: u64) -> I420 {
@@ -102,14 +102,11 @@ fn shown(picture: &I420, way: u64) -> I420 {
         for row in plane.data.chunks_exact_mut(stride) {
             match way {
                 1 => row[..width].reverse(),
+                2 => row[..width].iter_mut().for_each(|sample| *sample = *sample / 2 + 40),
                 3 => row[..width].rotate_left(width / 7),
                 4 => row[..width].iter_mut().for_each(|sample| *sample = 255 - *sample),
                 _ => {}
             }
-        }
-        if way == 2 {
-            let rows: Vec<Vec<u8>> = plane.data.chunks_exact(stride).rev().map(<[u8]>::to_vec).collect();
-            plane.data.chunks_exact_mut(stride).zip(rows).for_each(|(to, from)| to.copy_from_slice(&from));
         }
     }
     out
