@@ -255,7 +255,8 @@ async fn the_sound_of_a_stream_that_is_shown_is_in_the_program_in_step_with_its_
     Program::start(command.arg(&film)).success().await;
     let film = std::fs::read(&film).unwrap();
     let address = serve(BTreeMap::from([("/film.mp4".to_owned(), file("video/mp4", film))])).await;
-    let more = [("outputs.bitrate", "800"), ("outputs.preset", "ultrafast")];
+    let small = ("compositor.resolution", "320x180");
+    let more = [small, ("outputs.bitrate", "800"), ("outputs.preset", "ultrafast")];
     let server = Server::start(&[&SMALL[..], &more].concat()).await;
     let stream = json!({"url": format!("{address}/film.mp4"), "name": "stage"});
     assert_eq!(server.post_json("/api/streams", &stream).await.status, 201);
@@ -279,8 +280,9 @@ async fn the_sound_of_a_stream_that_is_shown_is_in_the_program_in_step_with_its_
     server.until_state("near", "idle").await;
     let file = files(&server.folder().join("recordings"), "show").pop().unwrap();
     let (flashes, beeps) = flashes_and_beeps(&file).await;
-    assert!(flashes.len() >= 12 && beeps.len() >= 8, "{flashes:?} {beeps:?}");
-    assert!(beeps.len() <= flashes.len() - 3, "muted, it is not heard: {flashes:?} {beeps:?}");
+    assert!(flashes.len() >= 5 && beeps.len() >= 5, "{flashes:?} {beeps:?}");
+    let (beep, flash) = (beeps.last().unwrap(), flashes.last().unwrap());
+    assert!(beep + 2.0 < *flash, "muted, it is not heard: {flashes:?} {beeps:?}");
     let apart = |beep: &f64| {
         let near = |a: &f64, b: &f64| (a - beep).abs().total_cmp(&(b - beep).abs());
         beep - flashes.iter().copied().min_by(near).unwrap()
