@@ -210,6 +210,11 @@ impl World for Folder {
         asset
     }
 
+    /// Nothing is heard without a server.
+    fn level(&self, _source: &str) -> f64 {
+        0.0
+    }
+
     /// There are no streams without a server, but there are videos.
     fn feed(&self, want: &Want<'_>) -> Feed {
         let Source::Video { src, looped, alpha, at } = want.source else { return Feed::default() };

@@ -1,4 +1,5 @@
-//! What is known outside the scene: the newest readings of streams and how many events there were, for templates.
+//! What is known outside the scene: the newest readings of streams and how many events there were, for templates; how loud
+//! sources of sound are, for sprites that talk.
 //!
 //! Whoever knows of them publishes the whole as one [`Known`], which never changes after that; the frame clock takes up the
 //! newest when a frame begins and looks things up in it. Nobody waits for anybody, and looking up allocates nothing.
@@ -12,7 +13,16 @@ use serde_json::Value;
 
 /// Where the newest [`Known`] is. Cheap to clone; clones are the same.
 #[derive(Clone, Default)]
-pub struct Outside(Arc<ArcSwap<Known>>);
+pub struct Outside(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    known: ArcSwap<Known>,
+    levels: ArcSwap<Levels>,
+}
+
+/// The highest sample of each source of sound a moment ago, 1 being full scale. What is not there is not heard.
+type Levels = BTreeMap<String, f32>;
 
 /// Readings and counts at one moment. Times are in ms since the program's start, and before it negative.
 #[derive(Clone, Debug, Default)]
@@ -45,11 +55,20 @@ pub(super) struct View {
 
 impl Outside {
     pub fn publish(&self, known: &Known) {
-        self.0.store(Arc::new(known.clone()));
+        self.0.known.store(Arc::new(known.clone()));
+    }
+
+    /// How loud everything is now, some times for each frame.
+    pub fn hear(&self, levels: BTreeMap<String, f32>) {
+        self.0.levels.store(Arc::new(levels));
     }
 
     pub(super) fn newest(&self) -> Arc<Known> {
-        self.0.load_full()
+        self.0.known.load_full()
+    }
+
+    pub(super) fn level(&self, source: &str) -> f64 {
+        self.0.levels.load().get(source).copied().map_or(0.0, f64::from)
     }
 }
 

@@ -47,6 +47,10 @@ impl World for Nothing {
         None
     }
 
+    fn level(&self, _source: &str) -> f64 {
+        0.0
+    }
+
     fn feed(&self, _want: &Want<'_>) -> Feed {
         Feed::default()
     }

@@ -242,6 +242,10 @@ impl World for Moment<'_> {
         files.entry(src.to_owned()).or_insert_with(read).clone()
     }
 
+    fn level(&self, source: &str) -> f64 {
+        self.parts.outside.level(source)
+    }
+
     fn feed(&self, want: &Want<'_>) -> Feed {
         let name = match want.source {
             Source::Stream(name) => name,

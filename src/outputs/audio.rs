@@ -189,6 +189,13 @@ impl Audio {
         }
     }
 
+    /// How loud each source is in what was mixed last, 1 being full scale.
+    pub(super) fn heard(&self) -> BTreeMap<String, f32> {
+        let desk = self.desk();
+        let heard = desk.mixer.iter().flat_map(Mixer::heard);
+        heard.map(|(name, level)| (name.to_owned(), level)).collect()
+    }
+
     /// Gives sound of a source, to be heard from sample `number` on; the samples of it that wait then.
     pub(super) fn push(&self, name: &str, number: i64, sound: &[Sample]) -> Option<usize> {
         let mut desk = self.desk();

@@ -29,7 +29,7 @@ use crate::base::clock::Clock;
 use crate::base::error::{Error, Kind as Failed, Result};
 use crate::base::tasks::Tasks;
 use crate::compose::assets::Assets;
-use crate::compose::{Frames, Keeper};
+use crate::compose::{Frames, Keeper, Outside};
 use crate::egress::{self, Trust};
 use crate::players::Players;
 use crate::store::{Change, Collection, Store};
@@ -41,6 +41,7 @@ pub(super) struct Shared {
     pub(super) keeper: Keeper,
     pub(super) assets: Assets,
     pub(super) frames: Frames,
+    pub(super) outside: Outside,
     pub(super) players: Players,
     pub(super) client: egress::Client,
     pub(super) clock: Clock,

@@ -31,7 +31,7 @@ use crate::base::clock::Clock;
 use crate::base::error::{Error, Kind as Failed, Result};
 use crate::base::tasks::Tasks;
 use crate::compose::assets::Assets;
-use crate::compose::{Frames, Keeper, State as ShowState};
+use crate::compose::{Frames, Keeper, Outside, State as ShowState};
 use crate::egress::{self, Trust};
 use crate::players::Players;
 use crate::store::{Change, Collection, Store};
@@ -43,6 +43,8 @@ pub struct Parts {
     pub keeper: Keeper,
     pub assets: Assets,
     pub frames: Frames,
+    /// Where it is told how loud sources of sound are.
+    pub outside: Outside,
     pub players: Players,
     pub client: egress::Client,
     pub clock: Clock,
@@ -82,7 +84,7 @@ impl Outputs {
     /// # Errors
     /// `Invalid` for an address in the settings that is none; `Internal` when what the store holds can't be read.
     pub async fn start(parts: Parts) -> Result<Self> {
-        let Parts { settings, store, keeper, assets, frames, players, client, clock, tasks } = parts;
+        let Parts { settings, store, keeper, assets, frames, outside, players, client, clock, tasks } = parts;
         let (events, _) = broadcast::channel(256);
         let twitter = Twitter::start(settings.twitter.clone(), client.clone(), clock.clone(), &tasks);
         let slate = Arc::new(Slate::new(settings.defaults.width, settings.defaults.height));
@@ -92,6 +94,7 @@ impl Outputs {
             keeper,
             assets,
             frames,
+            outside,
             players,
             client,
             clock,

@@ -101,6 +101,7 @@ impl Shared {
         }
         let work = sound::Work {
             audio: Arc::clone(&self.audio),
+            outside: self.outside.clone(),
             players: self.players.clone(),
             lanes: Arc::clone(&self.lanes),
             running: Arc::clone(&self.sounding),

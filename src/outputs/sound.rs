@@ -3,6 +3,7 @@
 //! Sample n of a lane is heard n / 48000 s after the beginning of the lane's clock, like its pictures; where there is no
 //! sound there is silence, never a gap. Runs while any lane has sound. Never waits for a destination or a file.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,12 +17,15 @@ use super::meters::Meters;
 use crate::base::clock::{Clock, Monotonic};
 use crate::base::error::Result;
 use crate::base::tasks::Tasks;
+use crate::compose::Outside;
 use crate::players::Players;
 
 /// What the thread works with.
 #[derive(Clone)]
 pub(super) struct Work {
     pub(super) audio: Arc<Audio>,
+    /// Where it is told how loud sources are.
+    pub(super) outside: Outside,
     /// Those that run, with sound or without.
     pub(super) lanes: Arc<Mutex<Vec<Arc<Lane>>>>,
     /// Whether the thread is there.
@@ -89,6 +93,7 @@ impl Work {
                 next += BLOCK as i64;
                 voices.retain_mut(|voice| self.encode(voice, &block));
             }
+            self.outside.hear(self.audio.heard());
             if now.since(looked) >= LOOK {
                 looked = now;
                 self.audio.look();
@@ -96,6 +101,7 @@ impl Work {
             std::thread::sleep(REST);
         }
         self.audio.end();
+        self.outside.hear(BTreeMap::new());
     }
 
     /// Gives the mixer the sound of streams that layers show.

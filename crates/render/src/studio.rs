@@ -89,6 +89,15 @@ pub(crate) struct Shown {
     pub(crate) width: f64,
     pub(crate) height: f64,
     pub(crate) motion: Option<Motion>,
+    /// What is shown instead while the sound that drives it is loud.
+    pub(crate) loud: Option<Loud>,
+}
+
+/// The second motion of a layer that has two: which part is its first, and when each is shown.
+#[derive(Clone, Debug)]
+pub(crate) struct Loud {
+    pub(crate) first: usize,
+    pub(crate) motion: Motion,
 }
 
 impl Shown {
@@ -174,11 +183,12 @@ pub(crate) struct Sketch {
     pub(crate) width: f64,
     pub(crate) height: f64,
     pub(crate) motion: Option<Motion>,
+    pub(crate) loud: Option<Loud>,
 }
 
 impl Sketch {
     fn of(drawn: Drawn) -> Self {
-        Self { width: drawn.width, height: drawn.height, drawn: vec![drawn], motion: None }
+        Self { width: drawn.width, height: drawn.height, drawn: vec![drawn], ..Self::default() }
     }
 
     fn into_shown(self, painter: &mut Painter) -> Shown {
@@ -192,6 +202,7 @@ impl Sketch {
             width: self.width,
             height: self.height,
             motion: self.motion,
+            loud: self.loud,
         }
     }
 }
@@ -202,7 +213,7 @@ fn draw(job: &Job, painter: &mut Painter) -> Result<Sketch, String> {
         Content::Text(text) => painter.text(text).map(Sketch::of).map_err(told),
         Content::Shape(shape) => painter.shape(shape).map(Sketch::of).map_err(told),
         Content::Image(image) => picture(image, file(job, 0)?).map(Sketch::of),
-        Content::Sprite(sprite) => motion(sprite, job),
+        Content::Sprite(sprite) => animation(sprite, job),
         Content::Card(card) => {
             let picture = if card.image.is_empty() { None } else { Some(file(job, 0)?) };
             let picture = picture.map(|bytes| image::decode(bytes, None)).transpose().map_err(told)?;
@@ -248,7 +259,7 @@ fn messages(chat: &Chat, said: &[Said], painter: &mut Painter) -> Result<Drawn, 
 
 fn strip(ticker: &Ticker, painter: &mut Painter) -> Result<Sketch, String> {
     let strip = painter.strip(ticker).map_err(|error| error.to_string())?;
-    Ok(Sketch { drawn: strip.pieces, width: strip.width, height: strip.height, motion: None })
+    Ok(Sketch { drawn: strip.pieces, width: strip.width, height: strip.height, ..Sketch::default() })
 }
 
 fn fit(fit: scene::content::Fit) -> Fit {
@@ -289,9 +300,30 @@ fn boxed(bitmap: Bitmap) -> Drawn {
     Drawn { bitmap, left: 0, top: 0, width, height }
 }
 
-fn motion(sprite: &Sprite, job: &Job) -> Result<Sketch, String> {
+/// The state that is shown, or both between which sound switches: each is drawn once, for it may switch many times a second.
+fn animation(sprite: &Sprite, job: &Job) -> Result<Sketch, String> {
+    let (first, loud) = match &sprite.driven_by {
+        None => (&sprite.state, None),
+        Some(driver) => (&driver.quiet, Some(&driver.loud)),
+    };
+    let (mut drawn, motion) = state(sprite, first, job)?;
+    let loud = match loud {
+        None => None,
+        Some(name) => {
+            let first = drawn.len();
+            let (more, motion) = state(sprite, name, job)?;
+            drawn.extend(more);
+            Some(Loud { first, motion })
+        }
+    };
+    let (width, height) = drawn.first().map_or((0.0, 0.0), |first| (first.width, first.height));
+    Ok(Sketch { drawn, width, height, motion: Some(motion), loud })
+}
+
+/// The pictures of one state, and when each is shown.
+fn state(sprite: &Sprite, name: &str, job: &Job) -> Result<(Vec<Drawn>, Motion), String> {
     let told = |error: draw::Error| error.to_string();
-    let clip = sprite.clip(&sprite.state);
+    let clip = sprite.clip(name);
     let sources = job.content.sources();
     let bytes = |src: &str| {
         let at = sources.iter().position(|known| *known == src).unwrap_or(usize::MAX);
@@ -341,9 +373,7 @@ fn motion(sprite: &Sprite, job: &Job) -> Result<Sketch, String> {
             (frames, motion)
         }
     };
-    let drawn: Vec<_> = frames.into_iter().map(boxed).collect();
-    let (width, height) = drawn.first().map_or((0.0, 0.0), |first| (first.width, first.height));
-    Ok(Sketch { drawn, width, height, motion: Some(motion) })
+    Ok((frames.into_iter().map(boxed).collect(), motion))
 }
 
 /// The nearest whole number of px, at least one.

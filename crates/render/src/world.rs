@@ -15,6 +15,9 @@ pub trait World: Values {
     /// The file that a `src` names; `None` when there is none (any more).
     fn asset(&self, src: &str) -> Option<Asset>;
 
+    /// How loud a source of sound is now: the highest sample of a moment ago, 1 being full scale; 0 for what is not heard.
+    fn level(&self, source: &str) -> f64;
+
     /// What a live source shows now. Asking is what keeps it being decoded.
     fn feed(&self, want: &Want<'_>) -> Feed;
 }

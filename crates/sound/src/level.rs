@@ -34,6 +34,8 @@ const SILENCE: f32 = -120.0;
 pub(crate) struct Meter {
     loudness: EbuR128,
     peak: f32,
+    /// Of what was heard last.
+    pub(crate) now: f32,
 }
 
 impl Meter {
@@ -48,12 +50,13 @@ impl Meter {
 
     fn new(mode: Mode) -> Self {
         let loudness = EbuR128::new(2, RATE, mode).expect("two channels of a usual rate");
-        Self { loudness, peak: 0.0 }
+        Self { loudness, peak: 0.0, now: 0.0 }
     }
 
     pub(crate) fn hear(&mut self, samples: &[Sample]) {
         let flat = samples.as_flattened();
-        self.peak = flat.iter().fold(self.peak, |peak, value| peak.max(value.abs()));
+        self.now = flat.iter().fold(0.0, |peak, value| value.abs().max(peak));
+        self.peak = self.peak.max(self.now);
         self.loudness.add_frames_f32(flat).expect("pairs of samples");
     }
 

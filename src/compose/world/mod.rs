@@ -147,6 +147,10 @@ impl World for Live {
         self.files.get(src)
     }
 
+    fn level(&self, source: &str) -> f64 {
+        self.outside.level(source)
+    }
+
     fn feed(&self, want: &Want<'_>) -> Feed {
         match want.source {
             Source::Stream(name) => self.feeds.show(name, want, self.due),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pixels::compose::{Affine, Rect};
-use scene::content::{Chat, Lost, StreamPicture, Ticker};
+use scene::content::{Chat, Lost, Sprite, StreamPicture, Ticker};
 use scene::frame::{Drawn, Versions};
 use scene::store::Message;
 use scene::{Content, Layer, Store};
@@ -46,6 +46,8 @@ pub(crate) struct Face {
     failed: Arc<AtomicBool>,
     /// The layer with which it failed in a way that nobody foresaw.
     gave_up: Option<Versions>,
+    /// Program time until which the sound that drives it counts as loud.
+    loud_until: f64,
     /// The frame it was last seen in.
     pub(crate) seen: u64,
 }
@@ -74,6 +76,7 @@ impl Face {
             error: None,
             failed: Arc::default(),
             gave_up: None,
+            loud_until: f64::NEG_INFINITY,
             seen: 0,
         }
     }
@@ -113,10 +116,24 @@ impl Face {
                 });
                 self.tune(feed);
             }
-            _ => self.redraw(layer, drawn.versions, moment, studio),
+            content => {
+                if let Content::Sprite(sprite) = content {
+                    self.listen(sprite, moment);
+                }
+                self.redraw(layer, drawn.versions, moment, studio);
+            }
         }
         if self.failed.load(Ordering::Relaxed) && self.error.is_none() {
             self.error = Some(FAILED.to_owned());
+        }
+    }
+
+    /// Hears whether what drives the sprite is loud.
+    fn listen(&mut self, sprite: &Sprite, moment: &Moment<'_>) {
+        let Some(driver) = &sprite.driven_by else { return };
+        let level = moment.world.level(&driver.source);
+        if level > 0.0 && level >= driver.threshold {
+            self.loud_until = moment.now + driver.hold;
         }
     }
 
@@ -301,7 +318,12 @@ impl Face {
             }
             Content::Ticker(ticker) => self.ticker(ticker, moment, map, clip, &mut part),
             Content::Sprite(_) => {
-                let at = self.shown.motion.as_ref().map_or(0, |motion| motion.at(moment.now));
+                let loud = self.shown.loud.as_ref().filter(|_| moment.now <= self.loud_until);
+                let at = match (loud, &self.shown.motion) {
+                    (Some(loud), _) => loud.first + loud.motion.at(moment.now),
+                    (None, Some(motion)) => motion.at(moment.now),
+                    (None, None) => 0,
+                };
                 part(at, 0, 0.0, clip);
             }
             _ => (0..self.shown.parts.len()).for_each(|at| part(at, at, 0.0, clip)),

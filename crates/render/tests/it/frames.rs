@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use render::{Engine, Feed};
+use render::{Asset, Engine, Feed};
 use scene::{Command, Id};
 use serde_json::json;
 
@@ -213,4 +213,38 @@ fn a_live_picture_may_reach_over_its_box() {
     assert_near(pixel(&frame, 70, 70), [255, 0, 0]);
     assert_near(pixel(&frame, 160, 70), [0, 0, 0]);
     assert_eq!(*frame, *show.anew(0.0));
+}
+
+#[test]
+fn a_sprite_talks_while_its_sound_is_loud_and_a_moment_longer() {
+    let mut show = Show::new(64, 64);
+    for (version, (name, color)) in [("quiet", "#ff0000"), ("loud", "#00ff00")].into_iter().enumerate() {
+        let svg = format!(
+            r#"<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32"><rect width="32" height="32" fill="{color}"/></svg>"#
+        );
+        let asset = Asset { bytes: svg.into_bytes().into(), version: version as u64 };
+        show.world.assets.insert(name.to_owned(), asset);
+    }
+    show.add(serde_json::json!({
+        "id": "host", "type": "host", "content": {"kind": "sprite", "states": {"idle": "quiet", "talking": "loud"}, "state": "idle",
+        "drivenBy": {"source": "mic", "threshold": 0.1, "hold": 100}},
+    }));
+    let mut asked = 0;
+    for (now, level, loud) in [
+        (0.0, 0.0, false),
+        (20.0, 0.09, false),
+        (40.0, 0.1, true),
+        (60.0, 1.0, true),
+        (80.0, 0.0, true),
+        (160.0, 0.0, true),
+        (161.0, 0.0, false),
+        (180.0, 0.5, true),
+    ] {
+        show.world.levels.insert("mic".to_owned(), level);
+        let frame = show.frame(now);
+        assert_near(pixel(&frame, 16, 16), if loud { [0, 255, 0] } else { [255, 0, 0] });
+        assert_eq!(show.troubles(), [""; 0]);
+        asked = if asked == 0 { show.engine.figures().drawn } else { asked };
+        assert_eq!(show.engine.figures().drawn, asked, "both states are drawn once");
+    }
 }

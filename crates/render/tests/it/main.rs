@@ -21,6 +21,7 @@ use serde_json::Value;
 struct Stage {
     assets: BTreeMap<String, Asset>,
     feeds: BTreeMap<String, Feed>,
+    levels: BTreeMap<String, f64>,
     wall: i64,
 }
 
@@ -37,6 +38,10 @@ impl World for Stage {
 
     fn asset(&self, src: &str) -> Option<Asset> {
         self.assets.get(src).cloned()
+    }
+
+    fn level(&self, source: &str) -> f64 {
+        self.levels.get(source).copied().unwrap_or(0.0)
     }
 
     fn feed(&self, want: &Want<'_>) -> Feed {

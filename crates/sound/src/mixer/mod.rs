@@ -148,6 +148,12 @@ impl Mixer {
         Some(self.source(name).ok()?.meter.level())
     }
 
+    /// The highest sample of each source in the stretch that was mixed last, after its volume, 1 being full scale.
+    pub fn heard(&self) -> impl Iterator<Item = (&str, f32)> {
+        let there = self.sources.iter().filter(|source| !source.leaving);
+        there.map(|source| (source.name.as_str(), source.meter.now))
+    }
+
     /// How loud all is; peaks count from the last call.
     pub fn loudness(&mut self) -> Loudness {
         self.meter.all(self.limiter.take_lowest())
