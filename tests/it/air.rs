@@ -376,3 +376,40 @@ async fn the_program_is_watched_with_its_sound_without_any_output() {
     assert!(r > 240.0 && g < 15.0 && b < 15.0, "{r} {g} {b}");
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sprite_talks_while_its_sound_is_heard_and_only_then() {
+    let server = Server::start(&SMALL).await;
+    let upload = async |name: &str, kind: &str, body: Vec<u8>| -> Value {
+        let request = server.request(Method::POST, &format!("/api/assets?name={name}"));
+        answer(request.header("content-type", kind).body(body)).await.json()["id"].take()
+    };
+    let mut faces = Vec::new();
+    for (name, color) in [("quiet", "#f00"), ("loud", "#0f0")] {
+        let svg = format!(
+            r#"<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64" fill="{color}"/></svg>"#
+        );
+        faces.push(upload(&format!("{name}.svg"), "image/svg+xml", svg.into_bytes()).await);
+    }
+    let voice = upload("tone.wav", "audio/wav", tone()).await;
+    let host = json!({"id": "host", "type": "host", "content": {"kind": "sprite",
+        "states": {"idle": faces[0], "talking": faces[1]}, "state": "idle", "drivenBy": {"source": "mic"}}});
+    server.ask(Method::POST, "/stream/layers", &host).await;
+    server.output(&json!({"id": "near", "type": "file", "name": "show"})).await;
+    server.control("start").await;
+    server.until_state("near", "live").await;
+    let shows = async |color: [u8; 3]| {
+        let frame = server.get("/stream/frame").await;
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&frame.body)).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        let at = (reader.info().width as usize * 16 + 16) * 3;
+        pixels[at..at + 3].iter().zip(color).all(|(a, b)| a.abs_diff(b) <= 4)
+    };
+    sooner_or_later("it is quiet", async || shows([255, 0, 0]).await).await;
+    server.ask(Method::PATCH, "/stream/audio/mic", &json!({"src": voice, "loop": true})).await.json();
+    sooner_or_later("it talks", async || shows([0, 255, 0]).await).await;
+    server.ask(Method::PATCH, "/stream/audio/mic", &json!({"mute": true})).await.json();
+    sooner_or_later("it is quiet again", async || shows([255, 0, 0]).await).await;
+    server.stop().await;
+}
