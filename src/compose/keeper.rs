@@ -473,6 +473,7 @@ impl Desk {
             let detail = format!("the program is {}: it can't {} now", show.state.word(), action.word());
             return Err(Error::new(Kind::Conflict, detail));
         };
+        let next = next.not_before(f64::from_bits(self.shared.reached.load(Ordering::Acquire)));
         info!(state = next.state.word(), "the program was asked to {}", action.word());
         self.shared.show.store(Arc::new(next));
         self.dirty.show = true;

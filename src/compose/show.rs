@@ -146,6 +146,11 @@ impl Show {
         Some(Self { state, since, program: self.time(now), read: now })
     }
 
+    /// The same, its time now not before `time`: what has begun stays begun, also over a pause and a restart.
+    pub(super) fn not_before(self, time: f64) -> Self {
+        Self { program: self.program.max(time), ..self }
+    }
+
     /// To be kept.
     pub(super) fn document(&self, now: Monotonic, wall: Wall) -> Value {
         json!({ "state": self.state.word(), "since": self.since, "program": self.time(now), "wall": wall.0 })
